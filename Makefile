@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+# The front door. Every target is one script of lab/ or test/, and can be
+# run by hand as well; this file knows only the order.
+
+ARCH    ?= x86_64
+FLAVOUR ?= default
+OUT     ?= $(CURDIR)/out
+export ARCH FLAVOUR OUT LINUX V
+
+# The kernel's own make must not inherit our flags and variables.
+RUN := @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
+PHASE = @printf 'offmap: %s %s\n'
+
+TESTS := $(sort $(wildcard test/host/*.t test/lab/*.t test/boot/*.t))
+ifneq ($(T),)
+CHOSEN := $(strip $(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))))
+endif
+
+.PHONY: help run check shell packages fetch tree export build mutants \
+	baseline clean distclean
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make run        build the kernel, boot it, show that it cannot read the VM'
+	@echo 'make check      run every test; T=word runs those whose path has the word'
+	@echo 'make shell      a prompt inside the lab VM'
+	@echo 'make build      build the kernel and what runs in the lab; FLAVOUR=debug'
+	@echo 'make tree       make out/linux: Linux with one commit per step'
+	@echo 'make export     write the commits of out/linux back to kernel/'
+	@echo 'make mutants    break the kernel on purpose; each time a test must fail'
+	@echo 'make baseline   upstream selftests on the base kernel and on ours'
+	@echo 'make packages   install the Debian packages that all this needs'
+	@echo 'make fetch      download the source of Linux'
+	@echo 'make clean      remove builds and logs; keep out/linux and downloads'
+	@echo 'make distclean  remove out/, except work in out/linux not exported'
+	@echo
+	@echo 'LINUX=tarball|directory|git-tree  take Linux from there; V=1  say more'
+
+run:
+	$(PHASE) 1/4 packages
+	$(RUN) lab/packages
+	$(PHASE) 2/4 'source of Linux'
+	$(RUN) lab/tree
+	$(PHASE) 3/4 'build Linux'
+	$(RUN) lab/build
+	$(PHASE) 4/4 demo
+	$(RUN) lab/demo
+
+check:
+ifneq ($(T),)
+	@[ -n '$(CHOSEN)' ] || { echo "offmap: error: no test has '$(T)' in its path" >&2; exit 2; }
+endif
+	$(PHASE) 1/4 packages
+	$(RUN) lab/packages
+	$(PHASE) 2/4 'source of Linux'
+	$(RUN) lab/tree
+	$(PHASE) 3/4 'build Linux'
+	$(RUN) lab/build
+	$(PHASE) 4/4 tests
+	$(RUN) test/run $(CHOSEN)
+
+packages fetch export:
+	$(RUN) lab/$@
+
+tree: packages
+	$(RUN) lab/tree
+
+build: tree
+	$(RUN) lab/build
+
+shell mutants baseline: build
+	$(RUN) lab/$@
+
+clean:
+	$(RUN) lab/clean
+
+distclean:
+	$(RUN) lab/clean all

@@ -1,0 +1,68 @@
+# shellcheck shell=dash
+# SPDX-License-Identifier: MIT
+# TAP for scenarios inside the lab VM: results to descriptor 3, output to the
+# console.  Sourced by busybox sh.
+#
+#   t "claim" program args...   passes if the program exits 0, is skipped if it
+#                               exits 4 as kselftests do; T= is its time limit
+#   skip "claim" "reason"
+#   plan                        the last call: 1..N
+
+TAP_COUNT=0
+TAP_FAILED=0
+
+# A session of its own, so that nothing which the program started stays behind.
+tap_run() {
+	setsid sh -c 'echo $$ >/tmp/tap.pid; exec timeout -s KILL "$@"' sh "${T:-60}" "$@"
+	echo $? >/tmp/tap.rc
+	kill -9 -- "-$(cat /tmp/tap.pid)" 2>/dev/null
+}
+
+# A shell function cannot be given a time limit; that of the boot holds.
+tap_call() {
+	("$@")
+	echo $? >/tmp/tap.rc
+}
+
+t() {
+	tap_claim=$1
+	shift
+	TAP_COUNT=$((TAP_COUNT + 1))
+	echo "# $TAP_COUNT - $tap_claim: $*"
+	tap_how=tap_run
+	case $(type "$1" 2>/dev/null) in *function*) tap_how=tap_call ;; esac
+	echo 255 >/tmp/tap.rc
+	tap_start=$(cut -d. -f1 /proc/uptime)
+	"$tap_how" "$@" 3>&- </dev/null 2>&1 | tee /tmp/tap.out | sed 's/^/  | /'
+	tap_report "$(cat /tmp/tap.rc)" $(($(cut -d. -f1 /proc/uptime) - tap_start))
+}
+
+tap_report() {
+	case $1 in
+	0)	echo "ok $TAP_COUNT - $tap_claim" >&3
+		return ;;
+	4)	echo "ok $TAP_COUNT - $tap_claim # SKIP $(tail -n 1 /tmp/tap.out)" >&3
+		return ;;
+	esac
+	TAP_FAILED=$((TAP_FAILED + 1))
+	{
+		tail -n 10 /tmp/tap.out | sed 's/^/# /'
+		if [ "$1" = 137 ] && [ "$2" -ge "${T:-60}" ]; then
+			echo "# killed: not done after ${T:-60} s"
+		else
+			echo "# exit status $1"
+		fi
+		echo "not ok $TAP_COUNT - $tap_claim"
+	} >&3
+	echo "# not ok $TAP_COUNT - $tap_claim (exit status $1)"
+}
+
+skip() {
+	TAP_COUNT=$((TAP_COUNT + 1))
+	echo "ok $TAP_COUNT - $1 # SKIP $2" >&3
+}
+
+plan() {
+	echo "1..$TAP_COUNT" >&3
+	[ "$TAP_FAILED" = 0 ]
+}

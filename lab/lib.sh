@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+# Shared by every script of the lab: where things are, and how to speak.
+# Sourced, never run.  shellcheck shell=bash
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+OUT=${OUT:-$TOP/out}
+ARCH=${ARCH:-x86_64}
+JOBS=${JOBS:-$(nproc)}
+LINUX_TREE=$OUT/linux
+
+# One line each, to stderr: standard output belongs to the result.
+note() { printf 'offmap: %s\n' "$*" >&2; }
+warn() { printf 'offmap: warning: %s\n' "$*" >&2; }
+die()  { printf 'offmap: error: %s\n' "$*" >&2; exit 2; }
+
+# The first words of a line of shell that sets variables only: base, *.conf.
+read_conf() {
+	[ -r "$1" ] || die "cannot read ${1#"$TOP"/}"
+	# shellcheck source=/dev/null
+	. "$1"
+}

@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# test/run and boot_tap call nothing passed that is not.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+tmp=$(mktemp -d)
+trap 'status=$?; rm -rf "$tmp"; tap_exit $status' EXIT
+
+# file NAME: a test file with the body from standard input.
+file() {
+	{ echo '#!/bin/bash'; cat; } >"$tmp/$1"
+	chmod +x "$tmp/$1"
+}
+
+last_line() { { "$TOP/test/run" "$@" 2>&1 || :; } | tail -n 1; }
+
+file pass.t <<<'echo "ok 1 - a"; echo "ok 2 - b # SKIP no disk"; echo 1..2'
+file fail.t <<<'echo "ok 1 - a"; echo "not ok 2 - b"; echo "# because"; echo 1..2'
+file empty.t </dev/null
+file badplan.t <<<'echo "ok 1 - a"; echo 1..2'
+file noplan.t <<<'echo "ok 1 - a"'
+file noplan_exit.t <<<'echo "ok 1 - a"; exit 1'
+file zero.t <<<'echo 1..0'
+file skipall.t <<<'echo "1..0 # SKIP no machine"'
+file exit.t <<<'echo "ok 1 - a"; echo 1..1; exit 3'
+file killed.t <<<'echo "ok 1 - a"; echo 1..1; kill -9 $$'
+file todo.t <<<'echo "not ok 1 - a # TODO one day"; echo 1..1'
+
+ok "a passing file passes" "$TOP/test/run" "$tmp/pass.t"
+is "the last line counts" "$(last_line "$tmp/pass.t" "$tmp/fail.t")" \
+	"2 passed, 1 failed, 1 skipped"
+like "a skipped test shows with its reason" "$("$TOP/test/run" "$tmp/pass.t")" \
+	'pass\.t: b: no disk'
+like "a failed test shows with its comment" \
+	"$("$TOP/test/run" "$tmp/fail.t" || :)" 'not ok 2 - b.*# because'
+for name in fail empty badplan noplan noplan_exit zero skipall exit killed todo nothere; do
+	not_ok "$name fails alone" "$TOP/test/run" "$tmp/$name.t"
+done
+for name in fail empty badplan exit nothere; do
+	not_ok "$name fails beside a passing file" "$TOP/test/run" "$tmp/pass.t" "$tmp/$name.t"
+done
+
+# boots RESULT STATUS: a test file whose boot gives that.
+boots() {
+	printf '#!/bin/bash\nprintf "%%b" "%s"\nexit %s\n' "$1" "$2" >"$tmp/boot"
+	chmod +x "$tmp/boot"
+	file boot.t <<-END
+		set -euo pipefail
+		. "$TOP/test/lib.sh"
+		LAB_BOOT=$tmp/boot boot_tap name -- command
+	END
+	last_line "$tmp/boot.t"
+}
+
+is "a good boot passes" "$(boots 'ok 1 - a\n1..1\n' 0)" "2 passed, 0 failed"
+is "a failed test of the guest fails" "$(boots 'not ok 1 - a\n1..1\n' 1)" "1 passed, 1 failed"
+is "a failed command fails" "$(boots 'ok 1 - a\n1..1\n' 3)" "2 passed, 1 failed"
+is "an unclean kernel log fails" "$(boots 'ok 1 - a\n1..1\n' 126)" "1 passed, 1 failed"
+is "a lost VM fails" "$(boots 'ok 1 - a\n1..1\n' 125)" "1 passed, 1 failed"
+is "a boot without an end fails" "$(boots 'ok 1 - a\n' 124)" "1 passed, 1 failed"
+is "a boot without a plan fails" "$(boots 'ok 1 - a\n' 0)" "2 passed, 1 failed"
+is "a boot that says nothing fails" "$(boots '' 0)" "1 passed, 1 failed"
+is "a boot with a short plan fails" "$(boots '1..2\nok 1 - a\n' 0)" "2 passed, 1 failed"
+is "a lab that is broken fails" "$(boots '' 2)" "0 passed, 1 failed"

@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# TAP for tests on the host.  Sourced by test/*/*.t after `set -eu`; the plan is
+# printed when the file ends well.
+#
+#   ok "claim" command...        the command succeeds
+#   not_ok "claim" command...    the command fails (and is there)
+#   is "claim" GOT WANTED        two strings are equal
+#   like "claim" GOT REGEX       a string matches an extended regular expression
+#   skip "claim" "reason"
+#   boot_tap NAME [options of lab/boot] -- command...
+
+# shellcheck source-path=SCRIPTDIR source=../lab/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
+
+TAP_COUNT=0
+# why there must be no plan: something did not come to its end
+TAP_BROKEN=''
+TAP_PLANNED=''
+
+tap_pass() { TAP_COUNT=$((TAP_COUNT + 1)); echo "ok $TAP_COUNT - $1"; }
+
+# tap_fail CLAIM [LINES]: the last ten of LINES explain it.
+tap_fail() {
+	TAP_COUNT=$((TAP_COUNT + 1))
+	echo "not ok $TAP_COUNT - $1"
+	[ -z "${2:-}" ] || tail -n 10 <<<"$2" | sed 's/^/# /'
+}
+
+ok() {
+	local claim=$1 out status=0
+	shift
+	out=$("$@" 2>&1) || status=$?
+	if [ "$status" = 0 ]; then tap_pass "$claim"
+	else tap_fail "$claim" "$out"$'\n'"exit status $status of: $*"; fi
+}
+
+not_ok() {
+	local claim=$1 out status=0
+	shift
+	out=$("$@" 2>&1) || status=$?
+	# 126 and 127: there was nothing to run
+	case $status in
+	0 | 126 | 127) tap_fail "$claim" "$out"$'\n'"exit status $status of: $*" ;;
+	*) tap_pass "$claim" ;;
+	esac
+}
+
+is() {
+	if [ "$2" = "$3" ]; then tap_pass "$1"
+	elif [[ $2$3 = *$'\n'* ]]; then
+		tap_fail "$1" "$(diff -u --label got --label wanted <(echo "$2") <(echo "$3"))"
+	else tap_fail "$1" "got:    $2"$'\n'"wanted: $3"; fi
+}
+
+like() {
+	if [[ $2 =~ $3 ]]; then tap_pass "$1"
+	else tap_fail "$1" "got:    $2"$'\n'"wanted: $3"; fi
+}
+
+skip() { TAP_COUNT=$((TAP_COUNT + 1)); echo "ok $TAP_COUNT - $1 # SKIP $2"; }
+
+plan() {
+	[ -z "$TAP_BROKEN" ] || { echo "# no plan: $TAP_BROKEN"; return 1; }
+	[ -n "$TAP_PLANNED" ] || echo "1..$TAP_COUNT"
+	TAP_PLANNED=yes
+}
+
+tap_exit() {
+	[ "$1" = 0 ] || exit "$1"
+	[ "$TAP_COUNT" -gt 0 ] || exit 0
+	plan || exit 1
+}
+trap 'tap_exit $?' EXIT
+
+# The guest's tests under our numbers; its plan has to fit them.
+tap_guest() {
+	local line count=0 planned='' rest
+	while IFS= read -r line; do
+		case $line in
+		ok\ * | not\ ok\ *)
+			count=$((count + 1)) TAP_COUNT=$((TAP_COUNT + 1))
+			rest=${line#*ok }
+			echo "${line%%ok *}ok $TAP_COUNT ${rest#* }" ;;
+		1..*) planned=${line#1..} ;;
+		'#'*) echo "$line" ;;
+		*) echo "# $line" ;;
+		esac
+	done <<<"$1"
+	[ "$planned" = "$count" ] || TAP_BROKEN="planned ${planned:-nothing}, ran $count"
+}
+
+boot_tap() {
+	local name=$1 out status=0 before=$TAP_BROKEN says
+	shift
+	says=$(mktemp)
+	out=$("${LAB_BOOT:-$TOP/lab/boot}" -n "$name" "$@" 2>"$says") || status=$?
+	TAP_BROKEN=''
+	tap_guest "$out"
+	[ -z "$TAP_BROKEN" ] || TAP_BROKEN="$name: $TAP_BROKEN"
+	case $status in
+	0) tap_pass "$name: kernel log is clean" ;;
+	126) tap_fail "$name: kernel log is clean" "$(cat "$says")" ;;
+	2 | 124 | 125) tap_fail "$name: the VM ends by itself" "$(cat "$says")"
+		TAP_BROKEN="$name: $(tail -n 1 "$says")" ;;
+	*)	tap_pass "$name: kernel log is clean"
+		grep -q '^not ok' <<<"$out" ||
+			tap_fail "$name: the command succeeds" "$(cat "$says")"$'\n'"exit status $status" ;;
+	esac
+	rm -f "$says"
+	TAP_BROKEN=${before:-$TAP_BROKEN}
+}
