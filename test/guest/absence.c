@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+/*
+ * absence kcore KIND CONTROL     a secret in memory of that kind is not to be
+ *                                found in RAM, one in the control is
+ * absence ptdump KIND CONTROL    the direct map has no entry for any page of
+ *                                that kind while it lives, and has afterwards;
+ *                                for the control it always has
+ * absence hwpoison KIND CONTROL  a poisoned page of that kind never comes
+ *                                back, those around it do; the control's stays
+ * absence hold KIND -- COMMAND   runs the command while such memory lives
+ *
+ * Exit: 0 as claimed, 1 not so, 2 it cannot be told; hold: the command's.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kcore_scan.h"
+#include "mem.h"
+#include "ptdump.h"
+
+/* Not a multiple of what a PMD maps. */
+#define NR_PAGES 700
+#define POISONED_PAGE 333
+#define HWPOISON_FILE "/sys/kernel/debug/hwpoison/corrupt-pfn"
+
+enum { SUBJECT, CONTROL, BOTH };
+
+static int open_both(struct mem *mem, const struct mem_kind *kinds[BOTH])
+{
+	for (int i = 0; i < BOTH; i++)
+		if (mem_open(&mem[i], kinds[i], NR_PAGES) ||
+		    mem_populate(&mem[i]))
+			return 2;
+	return 0;
+}
+
+static int close_both(struct mem *mem)
+{
+	int err = mem_close(&mem[SUBJECT]);
+
+	return mem_close(&mem[CONTROL]) || err ? 2 : 0;
+}
+
+static int claim(bool holds, const char *what)
+{
+	printf("%s: %s\n", holds ? "so it is" : "NOT SO", what);
+	return !holds;
+}
+
+static int scan(const struct secret *secrets, struct kcore_result *result)
+{
+	int err = kcore_scan(secrets, BOTH, result);
+
+	if (err) {
+		printf("/proc/kcore: %s\n", strerror(-err));
+		return 2;
+	}
+	for (size_t i = 0; i < result->nr_finds; i++)
+		printf("secret of the %s at %#" PRIx64 "\n",
+		       result->find[i].secret == SUBJECT ? "subject" : "control",
+		       result->find[i].phys);
+	return 0;
+}
+
+static int kcore(struct mem *mem)
+{
+	struct kcore_result result;
+	struct secret secrets[BOTH];
+	uint64_t pfns[NR_PAGES];
+	const struct kcore_find *found;
+	int wrong, err;
+
+	for (int i = 0; i < BOTH; i++)
+		if (secret_new(&secrets[i]) ||
+		    mem_plant(&mem[i], &secrets[i], NR_PAGES / 2))
+			return 2;
+	err = scan(secrets, &result);
+	if (err)
+		return err;
+	found = kcore_first_find(&result, CONTROL);
+	wrong = claim(found, "the control's secret is found");
+	if (found && mem[CONTROL].map) {
+		if (mem_pfns(&mem[CONTROL], pfns))
+			return 2;
+		wrong |= claim(found->phys == pfns[NR_PAGES / 2] * MEM_PAGE,
+			       "it is found in the page where it is");
+	}
+	wrong |= claim(!kcore_first_find(&result, SUBJECT),
+		       "the secret is not found");
+	err = close_both(mem);
+	if (!err)
+		err = scan(secrets, &result);
+	if (err)
+		return err;
+	return wrong | claim(!kcore_first_find(&result, SUBJECT),
+			     "it is not found after its memory was freed");
+}
+
+/* How many of the pages are mapped; or -1. */
+static int count_mapped(const uint64_t *pfns)
+{
+	struct ptdump *dump;
+	int err = ptdump_read(&dump);
+	int mapped;
+
+	if (err) {
+		printf("dump of the page tables: %s\n", strerror(-err));
+		return -1;
+	}
+	mapped = ptdump_count_mapped(dump, pfns, NR_PAGES);
+	ptdump_free(dump);
+	printf("the direct map has %d of %d pages\n", mapped, NR_PAGES);
+	return mapped;
+}
+
+static int ptdump(struct mem *mem)
+{
+	uint64_t pfns[BOTH][NR_PAGES];
+	int wrong, err;
+
+	for (int i = 0; i < BOTH; i++)
+		if (mem_pfns(&mem[i], pfns[i]))
+			return 2;
+	wrong = claim(count_mapped(pfns[CONTROL]) == NR_PAGES,
+		      "the direct map has all pages of the control");
+	wrong |= claim(count_mapped(pfns[SUBJECT]) == 0,
+		       "the direct map has none of the pages");
+	if (mem[SUBJECT].kind->is_guest_memfd) {
+		err = mem_punch(&mem[SUBJECT], 0, 100);
+		if (err)
+			return 2;
+		wrong |= claim(count_mapped(pfns[SUBJECT]) == 100,
+			       "it has those back that were punched out");
+	}
+	err = close_both(mem);
+	if (err)
+		return err;
+	return wrong | claim(count_mapped(pfns[SUBJECT]) == NR_PAGES,
+			     "it has all of them back after close");
+}
+
+static int poison(uint64_t pfn)
+{
+	FILE *file = fopen(HWPOISON_FILE, "we");
+	int err = 0;
+
+	if (!file || fprintf(file, "%" PRIu64, pfn) < 0)
+		err = errno;
+	if (file && fclose(file))
+		err = errno;
+	/* EBUSY: poisoned, but some user of it could not be told. */
+	if (err && err != EBUSY) {
+		printf("%s: %s\n", HWPOISON_FILE, strerror(err));
+		return 2;
+	}
+	return 0;
+}
+
+static int maps_pfn(uint64_t pfn)
+{
+	struct ptdump *dump;
+	int mapped;
+
+	if (ptdump_read(&dump))
+		return -1;
+	mapped = ptdump_maps_pfn(dump, pfn);
+	ptdump_free(dump);
+	return mapped;
+}
+
+static int hwpoison(struct mem *mem)
+{
+	uint64_t pfns[BOTH][NR_PAGES];
+	uint64_t bad[BOTH];
+	int wrong, err;
+
+	for (int i = 0; i < BOTH; i++) {
+		if (mem_pfns(&mem[i], pfns[i]))
+			return 2;
+		bad[i] = pfns[i][POISONED_PAGE];
+		if (poison(bad[i]))
+			return 2;
+	}
+	wrong = claim(maps_pfn(bad[SUBJECT]) == 0,
+		      "the poisoned page is absent while the memory lives");
+	err = close_both(mem);
+	if (err)
+		return err;
+	wrong |= claim(maps_pfn(bad[CONTROL]) == 1,
+		       "the control's poisoned page stays where it was");
+	wrong |= claim(maps_pfn(bad[SUBJECT]) == 0,
+		       "the poisoned page is absent after close");
+	wrong |= claim(count_mapped(pfns[SUBJECT]) == NR_PAGES - 1,
+		       "all others are back");
+	return wrong;
+}
+
+static int hold(struct mem *mem, char **command)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		execvp(command[0], command);
+		perror(command[0]);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+		perror("absence");
+		return 2;
+	}
+	if (mem_close(mem))
+		return 2;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: absence kcore|ptdump|hwpoison KIND CONTROL\n"
+		"       absence hold KIND -- COMMAND...\n"
+		"kinds: %s\n", mem_kind_names());
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	const struct mem_kind *kinds[BOTH];
+	struct mem mem[BOTH];
+	int err;
+
+	/* What was said before a crash or a time limit is not to be lost. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc < 4)
+		return usage();
+	kinds[SUBJECT] = mem_kind_by_name(argv[2]);
+	kinds[CONTROL] = mem_kind_by_name(argv[3]);
+	if (!strcmp(argv[1], "hold") && kinds[SUBJECT] && argc > 4) {
+		if (mem_open(mem, kinds[SUBJECT], NR_PAGES) ||
+		    mem_populate(mem))
+			return 2;
+		return hold(mem, argv + 4);
+	}
+	if (!kinds[SUBJECT] || !kinds[CONTROL])
+		return usage();
+	err = open_both(mem, kinds);
+	if (err)
+		return err;
+	if (!strcmp(argv[1], "kcore"))
+		return kcore(mem);
+	if (!strcmp(argv[1], "ptdump"))
+		return ptdump(mem);
+	if (!strcmp(argv[1], "hwpoison"))
+		return hwpoison(mem);
+	return usage();
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Looks for secrets in all of RAM, as the kernel's direct map shows it
+ * through /proc/kcore.  No address is computed from a place where the secret
+ * is expected: everything is read.
+ */
+#ifndef GUEST_KCORE_SCAN_H
+#define GUEST_KCORE_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "secret.h"
+
+#define KCORE_MAX_FINDS 64
+
+struct kcore_find {
+	size_t secret;
+	uint64_t phys;
+};
+
+struct kcore_result {
+	/* What stood up to the second look, in the order of addresses. */
+	size_t nr_finds;
+	struct kcore_find find[KCORE_MAX_FINDS];
+	/* First looks that were the scan's own copies. */
+	size_t nr_own_copies;
+	uint64_t scanned_bytes;
+	uint64_t unreadable_bytes;
+};
+
+/*
+ * Scans for all of secrets[nr] in one pass.  A secret is found at any
+ * multiple of 8 bytes, inside one page.  0 or -errno; ENOSPC when there are
+ * more than KCORE_MAX_FINDS places; ENODATA when /proc/kcore has no RAM.
+ */
+int kcore_scan(const struct secret *secrets, size_t nr,
+	       struct kcore_result *ret);
+
+/* The first find of one secret, or NULL. */
+const struct kcore_find *kcore_first_find(const struct kcore_result *result,
+					  size_t secret);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One handle for the kinds of memory that the tests compare: what is to be
+ * out of the direct map, and for each its control, which is in it.
+ */
+#ifndef GUEST_MEM_H
+#define GUEST_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tiny_vm.h"
+
+#define MEM_PAGE 4096UL
+
+struct mem_kind {
+	const char *name;
+	bool is_protected;
+	bool is_guest_memfd;
+	/* guest_memfd creation flags. */
+	uint64_t flags;
+};
+
+struct mem {
+	const struct mem_kind *kind;
+	size_t nr_pages;
+	struct tiny_vm vm;
+	int fd;
+	/* NULL for memory that user space cannot map. */
+	uint8_t *map;
+};
+
+const struct mem_kind *mem_kind_by_name(const char *name);
+/* The names, with blanks between them. */
+const char *mem_kind_names(void);
+
+/* These print what went wrong and return 0 or -errno. */
+int mem_open(struct mem *mem, const struct mem_kind *kind, size_t nr_pages);
+/* Every page is there afterwards; where it can be mapped, with content. */
+int mem_populate(struct mem *mem);
+/* The guest, where there is one, stores the secret at the start of a page. */
+int mem_plant(struct mem *mem, const struct secret *secret, size_t page);
+int mem_pfns(const struct mem *mem, uint64_t *ret_pfns);
+int mem_punch(struct mem *mem, size_t page, size_t nr_pages);
+
+/*
+ * Gives all pages back: closes, and drains the per-CPU batches that would
+ * keep some of them allocated.
+ */
+int mem_close(struct mem *mem);
+
+#endif

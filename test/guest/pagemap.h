@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef GUEST_PAGEMAP_H
+#define GUEST_PAGEMAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * The page frame that a process has at an address; the page has to be mapped
+ * already.  0 or -errno: ENOENT when no page is mapped there, EPERM when the
+ * kernel hides frame numbers (CAP_SYS_ADMIN is missing).
+ */
+int pagemap_pfn_of(pid_t pid, uint64_t addr, uint64_t *ret_pfn);
+
+/* The same for this process. */
+int pagemap_pfn(const volatile void *addr, uint64_t *ret_pfn);
+
+/* The frames of nr pages in a row. */
+int pagemap_pfns(const volatile void *addr, size_t nr, uint64_t *ret_pfns);
+
+#endif

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ptdump.h"
+
+#define PTDUMP_FILE "/sys/kernel/debug/page_tables/kernel"
+#define DIRECT_MAP_MARKER "---[ Low Kernel Mapping ]---"
+
+struct range {
+	uint64_t start_pfn;
+	uint64_t end_pfn;
+};
+
+struct line {
+	unsigned long long start;
+	unsigned long long end;
+	bool present;
+};
+
+struct ptdump {
+	size_t nr;
+	size_t space;
+	/* What is mapped; ascending, as the dump is. */
+	struct range *range;
+};
+
+static int add_range(struct ptdump *dump, uint64_t start, uint64_t end)
+{
+	struct range *last = dump->nr ? &dump->range[dump->nr - 1] : NULL;
+
+	if (last && last->end_pfn == start) {
+		last->end_pfn = end;
+		return 0;
+	}
+	if (dump->nr == dump->space) {
+		size_t space = dump->space ? 2 * dump->space : 256;
+		void *more = realloc(dump->range, space * sizeof(*last));
+
+		if (!more)
+			return -ENOMEM;
+		dump->range = more;
+		dump->space = space;
+	}
+	dump->range[dump->nr++] = (struct range){ start, end };
+	return 0;
+}
+
+static int add_line(struct ptdump *dump, uint64_t base, const struct line *line)
+{
+	if (!line->present)
+		return 0;
+	return add_range(dump, (line->start - base) >> 12,
+			 (line->end - base) >> 12);
+}
+
+/*
+ * Lines are "0xSTART-0xEND SIZE [ATTRIBUTES] LEVEL"; RW or ro is among the
+ * attributes of whatever is present, and of nothing else.
+ */
+static bool parse_line(const char *line, struct line *ret)
+{
+	if (sscanf(line, "0x%llx-0x%llx", &ret->start, &ret->end) != 2)
+		return false;
+	ret->present = strstr(line, " RW ") || strstr(line, " ro ");
+	return true;
+}
+
+/*
+ * The direct map goes from its marker to the next one.  It starts at a
+ * multiple of 1 GiB and has pages in the first one.  The kernel prints one
+ * marker a line at most: if another one is due at the same place, the first
+ * line of the direct map stands before its marker.
+ */
+static int parse(FILE *file, struct ptdump *dump)
+{
+	struct line now, before = { 0 };
+	unsigned long long base = 0;
+	bool inside = false;
+	char text[512];
+	int err = 0;
+
+	while (!err && fgets(text, sizeof(text), file)) {
+		if (!strncmp(text, "---[", 4))
+			inside = !strncmp(text, DIRECT_MAP_MARKER,
+					  strlen(DIRECT_MAP_MARKER));
+		if (!parse_line(text, &now))
+			continue;
+		if (inside && !base) {
+			base = now.start & ~((1ULL << 30) - 1);
+			if (before.start >= base)
+				err = add_line(dump, base, &before);
+		}
+		if (inside && !err)
+			err = add_line(dump, base, &now);
+		before = now;
+	}
+	if (!err && ferror(file))
+		err = -EIO;
+	return err ? err : dump->nr ? 0 : -EPROTO;
+}
+
+int ptdump_read(struct ptdump **ret)
+{
+	FILE *file = fopen(PTDUMP_FILE, "re");
+	struct ptdump *dump;
+	int err;
+
+	if (!file)
+		return -errno;
+	dump = calloc(1, sizeof(*dump));
+	err = dump ? parse(file, dump) : -ENOMEM;
+	fclose(file);
+	if (err)
+		ptdump_free(dump);
+	else
+		*ret = dump;
+	return err;
+}
+
+void ptdump_free(struct ptdump *dump)
+{
+	if (!dump)
+		return;
+	free(dump->range);
+	free(dump);
+}
+
+bool ptdump_maps_pfn(const struct ptdump *dump, uint64_t pfn)
+{
+	size_t low = 0, high = dump->nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (pfn < dump->range[middle].start_pfn)
+			high = middle;
+		else if (pfn >= dump->range[middle].end_pfn)
+			low = middle + 1;
+		else
+			return true;
+	}
+	return false;
+}
+
+size_t ptdump_count_mapped(const struct ptdump *dump, const uint64_t *pfns,
+			   size_t nr)
+{
+	size_t mapped = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		mapped += ptdump_maps_pfn(dump, pfns[i]);
+	return mapped;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The direct map as the kernel's own page-table dump shows it
+ * (/sys/kernel/debug/page_tables/kernel, CONFIG_PTDUMP_DEBUGFS; x86-64).
+ */
+#ifndef GUEST_PTDUMP_H
+#define GUEST_PTDUMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ptdump;
+
+/*
+ * Reads the dump as it is now.  0 or -errno; EPROTO when the direct map is
+ * not to be found in it, or has no mapped page at all.
+ */
+int ptdump_read(struct ptdump **ret);
+void ptdump_free(struct ptdump *dump);
+
+/* Does the direct map have a present entry for this page frame? */
+bool ptdump_maps_pfn(const struct ptdump *dump, uint64_t pfn);
+
+/* How many of these frames the direct map has. */
+size_t ptdump_count_mapped(const struct ptdump *dump, const uint64_t *pfns,
+			   size_t nr);
+
+#endif

@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Memory out of the direct map is absent, in three ways that do not depend on
+# each other: no scan of RAM finds what it holds, the page tables have no entry
+# for it, and no CPU can read it, whatever its TLB holds.  Beside each stands
+# its control: the same look at memory that is in the direct map.
+#
+# Arguments: words of the kernel command line that have to have been understood.
+# shellcheck source=/dev/null
+. /tap.sh
+
+knows() {
+	dmesg | grep -q "Command line: .*$1" &&
+		! dmesg | grep "Unknown kernel command line parameters" | grep -F "$1"
+}
+
+for word; do
+	t "kernel knows $word" knows "$word"
+done
+
+# scans of RAM take their time; tap.sh reads this
+# shellcheck disable=SC2034
+T=120
+t "kcore_scan finds what is planted, and nothing else" kcore_scan --self-check
+t "kcore: mappable guest_memfd is absent, plain is found" absence kcore gmem_mmap plain
+t "kcore: private guest_memfd is absent, plain is found" absence kcore gmem_private private_plain
+t "kcore: memfd_secret is absent, memfd is found" absence kcore secretmem memfd
+
+t "ptdump: mappable guest_memfd is absent, and back when freed" absence ptdump gmem_mmap plain
+t "ptdump: memfd_secret is absent, and back when freed" absence ptdump secretmem memfd
+
+t "dm_watch loads" insmod /modules/dm_watch.ko
+t "dm_watch: every CPU can read plain guest_memfd" dm_watch_test plain
+t "dm_watch: every CPU can read private plain guest_memfd" dm_watch_test private_plain
+t "dm_watch: no CPU can read mappable guest_memfd" dm_watch_test gmem_mmap
+t "dm_watch: no CPU can read private guest_memfd" dm_watch_test gmem_private
+t "dm_watch: no CPU can read memfd_secret" dm_watch_test secretmem
+t "dm_watch unloads" rmmod dm_watch
+plan

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A secret that no process of the host ever holds: secret = a xor b.  Only
+ * who stores it (a guest, or secret_store() below, word by word) makes it,
+ * and only in the memory that is under test.
+ */
+#ifndef GUEST_SECRET_H
+#define GUEST_SECRET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SECRET_WORDS 4
+#define SECRET_BYTES (SECRET_WORDS * 8)
+
+struct secret {
+	uint64_t a[SECRET_WORDS];
+	uint64_t b[SECRET_WORDS];
+};
+
+/* Fresh random halves.  0 or -errno. */
+int secret_new(struct secret *ret);
+
+/* One word at a time, so that no vector register holds the whole. */
+void secret_store(volatile uint64_t *to, const struct secret *secret);
+
+/* Is the secret at this place?  Never computes it: data xor a against b. */
+bool secret_is_at(const uint64_t *data, const struct secret *secret);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The smallest VM that can keep a secret: one vCPU in real mode, guest memory
+ * from guest_memfd, and a few bytes of code that put a xor b into it.
+ */
+#ifndef GUEST_TINY_VM_H
+#define GUEST_TINY_VM_H
+
+#include <stdint.h>
+
+#include "kvm_uapi.h"
+#include "secret.h"
+
+#define TINY_VM_SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+
+struct tiny_vm {
+	int kvm;
+	int vm;
+	int vcpu;
+	int gmem;
+	uint64_t flags;
+	uint64_t size;
+	/* User mapping of the guest memory; NULL if it is private. */
+	uint8_t *mem;
+	/* Where code and halves of the secret are: a page of its own. */
+	uint8_t *code;
+	struct kvm_run *run;
+	uint64_t run_size;
+	/* What was being done when a call failed. */
+	const char *step;
+};
+
+/* Guest physical address of the guest memory. */
+#define TINY_VM_GPA 0x100000ULL
+
+/*
+ * A VM whose memory is a guest_memfd made with these flags: a default VM when
+ * it can be mapped, KVM_X86_SW_PROTECTED_VM and private when it cannot.
+ * 0 or -errno; EOPNOTSUPP when the VM does not advertise the flags.
+ * tiny_vm_destroy() is needed in both cases.
+ */
+int tiny_vm_create(struct tiny_vm *vm, uint64_t flags, uint64_t size);
+void tiny_vm_destroy(struct tiny_vm *vm);
+
+/* The guest stores the secret at this offset of its memory, and halts. */
+int tiny_vm_plant(struct tiny_vm *vm, const struct secret *secret,
+		  uint64_t offset);
+
+/* KVM maps the memory into the guest, as a guest's touch would. */
+int tiny_vm_populate(struct tiny_vm *vm);
+
+#endif
