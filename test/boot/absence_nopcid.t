@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The same when each switch of page tables empties the TLB.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+boot_tap absence_nopcid -m 1G -t 300 -a nopcid -- /scenario/absence.sh nopcid

@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The same when free pages are poisoned, and checked when allocated.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+boot_tap absence_page_poison -m 1G -t 300 -a page_poison=1 -- \
+	/scenario/absence.sh page_poison=1

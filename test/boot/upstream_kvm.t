@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Upstream's selftests (kvm) end with the series as they do without it.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+boot_tap upstream_kvm -m 4G -t 900 -- /scenario/upstream.sh compare kvm

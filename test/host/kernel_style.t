@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The series follows the kernel's rules: checkpatch, sparse and W=1 have
+# nothing to say of it.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+# Signed-off-by lines are a matter of who sends the series.
+checkpatch() {
+	(cd "$LINUX_TREE" && scripts/checkpatch.pl --strict --no-signoff \
+		--ignore FILE_PATH_CHANGES --quiet -g "$1")
+}
+
+# A checker that is content prints nothing.
+silent() {
+	local said
+	said=$("$@" 2>&1)
+	[ -z "$said" ] || { echo "$said"; return 1; }
+}
+
+kmake() { make -s -C "$LINUX_TREE" O="$OUT/build/$ARCH-default" "$@"; }
+
+[ -d "$LINUX_TREE/.git" ] || die "no out/linux: run 'make tree'"
+while read -r commit subject; do
+	ok "checkpatch: $subject" checkpatch "$commit"
+done < <(git -C "$LINUX_TREE" log --reverse --format='%H %s' base..HEAD)
+
+# New files only: Linux's own have warnings of their own.
+mapfile -t new < <(git -C "$LINUX_TREE" diff --diff-filter=A --name-only base HEAD -- \
+	'mm/*.c' 'virt/*.c' 'arch/x86/*.c')
+for file in "${new[@]}"; do
+	ok "W=1: $file" silent kmake W=1 "${file%.c}.s"
+	ok "sparse: $file" silent kmake C=2 CHECK="sparse -Werror" "${file%.c}.o"
+done
