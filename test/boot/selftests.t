@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# KVM's selftests on memory out of the direct map, also under the options of the
+# kernel that touch pages as they are allocated, freed, or mapped.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+boot_tap selftests -t 600 -- /scenario/selftests.sh
+for option in "init_on_alloc=1 init_on_free=1" page_poison=1 pti=on nopcid; do
+	boot_tap "selftests_${option%%=*}" -t 600 -a "$option" -- \
+		/scenario/selftests.sh core
+done
