@@ -27,6 +27,7 @@
 #define NR_PAGES 700
 #define POISONED_PAGE 333
 #define HWPOISON_FILE "/sys/kernel/debug/hwpoison/corrupt-pfn"
+#define UNPOISON_FILE "/sys/kernel/debug/hwpoison/unpoison-pfn"
 
 enum { SUBJECT, CONTROL, BOTH };
 
@@ -144,15 +145,23 @@ static int ptdump(struct mem *mem)
 			     "it has all of them back after close");
 }
 
-static int poison(uint64_t pfn)
+/* 0 or what errno the file gives. */
+static int put_pfn(const char *name, uint64_t pfn)
 {
-	FILE *file = fopen(HWPOISON_FILE, "we");
+	FILE *file = fopen(name, "we");
 	int err = 0;
 
 	if (!file || fprintf(file, "%" PRIu64, pfn) < 0)
 		err = errno;
 	if (file && fclose(file))
 		err = errno;
+	return err;
+}
+
+static int poison(uint64_t pfn)
+{
+	int err = put_pfn(HWPOISON_FILE, pfn);
+
 	/* EBUSY: poisoned, but some user of it could not be told. */
 	if (err && err != EBUSY) {
 		printf("%s: %s\n", HWPOISON_FILE, strerror(err));
@@ -197,6 +206,10 @@ static int hwpoison(struct mem *mem)
 		       "the poisoned page is absent after close");
 	wrong |= claim(count_mapped(pfns[SUBJECT]) == NR_PAGES - 1,
 		       "all others are back");
+	wrong |= claim(!put_pfn(UNPOISON_FILE, bad[CONTROL]),
+		       "the control's can be declared good again");
+	wrong |= claim(put_pfn(UNPOISON_FILE, bad[SUBJECT]) == EOPNOTSUPP,
+		       "the absent one cannot");
 	return wrong;
 }
 

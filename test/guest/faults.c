@@ -42,7 +42,10 @@ static int put(const char *file, const char *value)
 	return ok ? 0 : 2;
 }
 
-/* Only in this task; times -1 is without end, 0 is not at all. */
+/*
+ * times -1 is without end, 0 is not at all.  For all tasks: in a kprobe, which
+ * is what this is made of, fault injection does not know the task.
+ */
 static int fail(const char *times)
 {
 	return put(FAIL "times", times);
@@ -54,7 +57,6 @@ static int prepare(const char *function)
 
 	snprintf(retval, sizeof(retval), FAIL "%s/retval", function);
 	return put(FAIL "inject", function) || put(retval, ENOMEM_RETURNED) ||
-	       put(FAIL "task-filter", "Y") || put("/proc/self/make-it-fail", "1") ||
 	       put(FAIL "probability", "100") || put(FAIL "interval", "0") ||
 	       put(FAIL "verbose", "0") || fail("0") ? 2 : 0;
 }

@@ -19,6 +19,10 @@ silent() {
 	[ -z "$said" ] || { echo "$said"; return 1; }
 }
 
+# Debian's sparse does not know this one of the compiler's words, which the
+# kernel asks it for before it runs it.
+SPARSE="sparse -D__typeof_unqual__=__typeof__"
+
 kmake() { make -s -C "$LINUX_TREE" O="$OUT/build/$ARCH-default" "$@"; }
 
 [ -d "$LINUX_TREE/.git" ] || die "no out/linux: run 'make tree'"
@@ -31,5 +35,5 @@ mapfile -t new < <(git -C "$LINUX_TREE" diff --diff-filter=A --name-only base HE
 	'mm/*.c' 'virt/*.c' 'arch/x86/*.c')
 for file in "${new[@]}"; do
 	ok "W=1: $file" silent kmake W=1 "${file%.c}.s"
-	ok "sparse: $file" silent kmake C=2 CHECK="sparse -Werror" "${file%.c}.o"
+	ok "sparse: $file" silent kmake C=2 CHECK="$SPARSE" "${file%.c}.o"
 done

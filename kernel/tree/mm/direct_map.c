@@ -22,6 +22,9 @@
  * direct-map address of @folio any more.  Whoever still has to fill or to
  * clear the folio does so before.
  *
+ * Not on loongarch: memory in a direct mapping window has no page tables, and
+ * set_direct_map_*() succeed there without effect.
+ *
  * Context: Process context, interrupts enabled, no spinlock held: page tables
  * may have to be split (and allocated), and all CPUs are interrupted to flush.
  * Return: 0; -EINVAL for a large or a highmem folio; -EOPNOTSUPP where the
@@ -42,7 +45,7 @@ int folio_zap_direct_map(struct folio *folio)
 	if (!can_set_direct_map())
 		return -EOPNOTSUPP;
 
-	err = set_direct_map_valid_noflush(folio_page(folio, 0), 1, false);
+	err = set_direct_map_invalid_noflush(folio_page(folio, 0));
 	if (err)
 		return err;
 
@@ -73,6 +76,6 @@ int folio_restore_direct_map(struct folio *folio)
 	if (folio_test_hwpoison(folio))
 		return -EHWPOISON;
 
-	return set_direct_map_valid_noflush(folio_page(folio, 0), 1, true);
+	return set_direct_map_default_noflush(folio_page(folio, 0));
 }
 ALLOW_ERROR_INJECTION(folio_restore_direct_map, ERRNO);

@@ -56,11 +56,7 @@ void mapping_set_no_direct_map(struct address_space *mapping)
 }
 EXPORT_SYMBOL_FOR_MODULES(mapping_set_no_direct_map, "kvm");
 
-/**
- * mapping_exit_no_direct_map - the mapping has lost its last folio for good
- * @mapping: A mapping with AS_NO_DIRECT_MAP, after its final truncation.
- */
-void mapping_exit_no_direct_map(struct address_space *mapping)
+void __mapping_exit_no_direct_map(struct address_space *mapping)
 {
 	if (test_and_clear_bit(AS_NO_DIRECT_MAP, &mapping->flags))
 		atomic_long_dec(&nr_mappings);
@@ -109,25 +105,11 @@ int folio_enter_no_direct_map(struct folio *folio, gfp_t gfp)
 	return err;
 }
 
-/*
- * Return: whether the folio is back in the direct map.
- */
-static bool folio_restore_or_leak(struct folio *folio)
+/* Nobody may get a page that the direct map lacks. */
+static bool folio_is_lost(struct folio *folio, int err)
 {
-	int err = folio_restore_direct_map(folio);
-
-	/* The allocator keeps a page with a memory error to itself. */
-	if (err == -EHWPOISON)
-		return false;
-
-	/* Nobody may get a page that the direct map lacks: lose it instead. */
-	if (WARN_ONCE(err, "cannot restore pfn %#lx in the direct map: %d\n",
-		      folio_pfn(folio), err)) {
-		folio_ref_inc(folio);
-		return false;
-	}
-
-	return true;
+	return WARN_ONCE(err, "cannot restore pfn %#lx in the direct map: %d\n",
+			 folio_pfn(folio), err);
 }
 
 /**
@@ -138,25 +120,41 @@ static bool folio_restore_or_leak(struct folio *folio)
  */
 void folio_cancel_no_direct_map(struct folio *folio)
 {
-	folio_restore_or_leak(folio);
+	int err = folio_restore_direct_map(folio);
+
+	if (!folio_test_hwpoison(folio) && folio_is_lost(folio, err))
+		folio_get(folio);
 }
 
 /**
  * folio_leave_no_direct_map - a folio has left a mapping with AS_NO_DIRECT_MAP
  * @folio: The folio, locked, no longer in the page cache nor in user page tables.
  *
- * Puts the folio back into the direct map and scrubs it, unless it has a memory
- * error.  There is no address to scrub it through before it is back; as it is
- * not free yet, nobody but a CPU that speculates could look at it in between.
+ * Puts the folio back into the direct map and scrubs it.  There is no address
+ * to scrub it through before it is back; as it is not free yet, nobody but a
+ * CPU that speculates could look at it in between.
+ *
+ * A folio with a memory error stays as it is.  The page allocator does not let
+ * such pages go to anybody.
  *
  * Context: Process context, may sleep, no spinlock held.
+ * Return: true if the folio may be freed.  If not, the caller keeps the
+ * references of the page cache, so that nobody gets the folio.
  */
-void folio_leave_no_direct_map(struct folio *folio)
+bool folio_leave_no_direct_map(struct folio *folio)
 {
+	int err;
+
 	might_sleep();
 	VM_WARN_ON_ONCE_FOLIO(folio->mapping, folio);
 	VM_WARN_ON_ONCE_FOLIO(folio_mapped(folio), folio);
 
-	if (folio_restore_or_leak(folio))
-		folio_zero_range(folio, 0, folio_size(folio));
+	err = folio_restore_direct_map(folio);
+	if (folio_test_hwpoison(folio))
+		return true;
+	if (folio_is_lost(folio, err))
+		return false;
+
+	folio_zero_range(folio, 0, folio_size(folio));
+	return true;
 }

@@ -12,8 +12,8 @@
 #ifdef CONFIG_NO_DIRECT_MAP
 int folio_enter_no_direct_map(struct folio *folio, gfp_t gfp);
 void folio_cancel_no_direct_map(struct folio *folio);
-void folio_leave_no_direct_map(struct folio *folio);
-void mapping_exit_no_direct_map(struct address_space *mapping);
+bool folio_leave_no_direct_map(struct folio *folio);
+void __mapping_exit_no_direct_map(struct address_space *mapping);
 #else
 static inline int folio_enter_no_direct_map(struct folio *folio, gfp_t gfp)
 {
@@ -21,9 +21,20 @@ static inline int folio_enter_no_direct_map(struct folio *folio, gfp_t gfp)
 }
 
 static inline void folio_cancel_no_direct_map(struct folio *folio) { }
-static inline void folio_leave_no_direct_map(struct folio *folio) { }
-static inline void mapping_exit_no_direct_map(struct address_space *mapping) { }
+static inline bool folio_leave_no_direct_map(struct folio *folio)
+{
+	return true;
+}
+
+static inline void __mapping_exit_no_direct_map(struct address_space *mapping) { }
 #endif /* CONFIG_NO_DIRECT_MAP */
+
+/* The mapping has lost its last folio for good. */
+static inline void mapping_exit_no_direct_map(struct address_space *mapping)
+{
+	if (mapping_no_direct_map(mapping))
+		__mapping_exit_no_direct_map(mapping);
+}
 
 static inline bool vma_no_direct_map(const struct vm_area_struct *vma)
 {

@@ -157,6 +157,3 @@ static struct kunit_suite direct_map_test_suite = {
 };
 
 kunit_test_suite(direct_map_test_suite);
-
-MODULE_DESCRIPTION("KUnit tests for folios that leave the direct map");
-MODULE_LICENSE("GPL");

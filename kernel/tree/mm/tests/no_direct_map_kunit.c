@@ -149,6 +149,26 @@ static void evicted(struct kunit *test)
 	folio_put(folio);
 }
 
+/* Clean and without users as it looks, it may still be mapped into a guest. */
+static void inaccessible_is_not_evicted(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	struct folio *folio = dirty_folio(test);
+	int err;
+
+	mapping_set_inaccessible(state->mapping);
+	err = filemap_add_folio(state->mapping, folio, 0, GFP_KERNEL);
+	KUNIT_ASSERT_EQ(test, 0, err);
+	folio_unlock(folio);
+	lru_add_drain_all();
+	/* Only the page cache has a reference now. */
+	folio_put(folio);
+
+	KUNIT_EXPECT_EQ(test, 0, invalidate_mapping_pages(state->mapping, 0, -1));
+	KUNIT_EXPECT_EQ(test, 1, state->mapping->nrpages);
+	truncate_inode_pages(state->mapping, 0);
+}
+
 static void index_taken(struct kunit *test)
 {
 	struct test_state *state = test->priv;
@@ -263,6 +283,7 @@ static struct kunit_case no_direct_map_test_cases[] = {
 	KUNIT_CASE(truncated_in_batches),
 	KUNIT_CASE(invalidated),
 	KUNIT_CASE(evicted),
+	KUNIT_CASE(inaccessible_is_not_evicted),
 	KUNIT_CASE(index_taken),
 	KUNIT_CASE(large_folio_is_refused),
 	KUNIT_CASE(no_blocking_no_folio),
@@ -279,6 +300,3 @@ static struct kunit_suite no_direct_map_test_suite = {
 };
 
 kunit_test_suite(no_direct_map_test_suite);
-
-MODULE_DESCRIPTION("KUnit tests for AS_NO_DIRECT_MAP");
-MODULE_LICENSE("GPL");
