@@ -6,6 +6,8 @@
 
 FAKE=$(mktemp -d)
 trap 'status=$?; rm -rf "$FAKE"; tap_exit $status' EXIT
+# the identity of whoever runs the tests is not the one that they ask for
+unset GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
 export OUT=$FAKE/out KERNEL_DIR=$FAKE/kernel LINUX=$FAKE/src
 L=$OUT/linux
 
