@@ -6,10 +6,13 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-# Signed-off-by lines are a matter of who sends the series.
+# Signed-off-by lines are a matter of who sends the series, and our own trailers
+# are not sent.
 checkpatch() {
-	(cd "$LINUX_TREE" && scripts/checkpatch.pl --strict --no-signoff \
-		--ignore FILE_PATH_CHANGES --quiet -g "$1")
+	git -C "$LINUX_TREE" format-patch -1 --stdout "$1" |
+		sed '1,/^---$/{/^New-files: /d;/^Step: /d}' |
+		(cd "$LINUX_TREE" && scripts/checkpatch.pl --strict --no-signoff \
+			--ignore FILE_PATH_CHANGES --quiet -)
 }
 
 # A checker that is content prints nothing.

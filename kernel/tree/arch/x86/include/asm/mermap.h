@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What mm/mermap.c needs of x86-64.
+ */
+#ifndef _ASM_X86_MERMAP_H
+#define _ASM_X86_MERMAP_H
+
+#include <linux/mm.h>
+#include <linux/mmu_context.h>
+
+#include <asm/mm_local.h>
+#include <asm/tlb.h>
+
+static inline bool arch_mermap_supported(void)
+{
+	return mm_local_region_supported();
+}
+
+/* Not global: a flush of the mm has to get rid of it.  Encrypted if RAM is. */
+static inline pte_t arch_mermap_pte(struct page *page)
+{
+	pgprot_t prot = __pgprot(pgprot_val(PAGE_KERNEL) & ~_PAGE_GLOBAL);
+
+	return pfn_pte(page_to_pfn(page), prot);
+}
+
+/*
+ * Of the mm that is loaded, on this CPU.  With PTI there is a second address
+ * space to it, but that lacks this part of the mm-local region.
+ */
+static inline void arch_mermap_flush_page(void *addr)
+{
+	invlpg((unsigned long)addr);
+}
+
+/*
+ * As if page tables were freed: that way CPUs in lazy TLB mode, which still
+ * have the page tables of the mm loaded, do not put it off.
+ */
+static inline void arch_mermap_flush_mm(struct mm_struct *mm,
+					unsigned long start, unsigned long end)
+{
+	flush_tlb_mm_range(mm, start, end, PAGE_SHIFT, true);
+}
+
+/* An mm that is only ever loaded by arch_mermap_enter(), on one CPU. */
+static inline void arch_mermap_init_private(struct mm_struct *mm)
+{
+	set_notrack_mm(mm);
+}
+
+static inline struct mm_struct *arch_mermap_enter(struct mm_struct *mm)
+{
+	return use_temporary_mm(mm);
+}
+
+static inline void arch_mermap_leave(struct mm_struct *prev)
+{
+	unuse_temporary_mm(prev);
+}
+
+#endif /* _ASM_X86_MERMAP_H */
