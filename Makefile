@@ -16,7 +16,7 @@ ifneq ($(T),)
 CHOSEN := $(strip $(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))))
 endif
 
-.PHONY: help run check shell packages fetch tree export build mutants \
+.PHONY: help run check bench shell packages fetch tree export build mutants \
 	baseline clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -24,6 +24,7 @@ endif
 help:
 	@echo 'make run        build the kernel, boot it, show that it cannot read the VM'
 	@echo 'make check      run every test; T=word runs those whose path has the word'
+	@echo 'make bench      what such memory costs, beside memory in the direct map'
 	@echo 'make shell      a prompt inside the lab VM'
 	@echo 'make build      build the kernel and what runs in the lab; FLAVOUR=debug'
 	@echo 'make tree       make out/linux: Linux with one commit per step'
@@ -59,6 +60,9 @@ endif
 	$(RUN) lab/build
 	$(PHASE) 4/4 tests
 	$(RUN) test/run $(CHOSEN)
+
+bench: build
+	$(RUN) bench/run
 
 packages fetch export:
 	$(RUN) lab/$@

@@ -151,7 +151,7 @@ static int drain(const struct mem *mem)
 	return err;
 }
 
-int mem_close(struct mem *mem)
+void mem_release(struct mem *mem)
 {
 	if (mem->kind->is_guest_memfd) {
 		tiny_vm_destroy(&mem->vm);
@@ -163,5 +163,10 @@ int mem_close(struct mem *mem)
 	}
 	mem->map = NULL;
 	mem->fd = -1;
+}
+
+int mem_close(struct mem *mem)
+{
+	mem_release(mem);
 	return drain(mem);
 }

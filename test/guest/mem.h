@@ -44,6 +44,9 @@ int mem_plant(struct mem *mem, const struct secret *secret, size_t page);
 int mem_pfns(const struct mem *mem, uint64_t *ret_pfns);
 int mem_punch(struct mem *mem, size_t page, size_t nr_pages);
 
+/* Closes. */
+void mem_release(struct mem *mem);
+
 /*
  * Gives all pages back: closes, and drains the per-CPU batches that would
  * keep some of them allocated.
