@@ -17,6 +17,6 @@ def verdict($goal):
 (.ratios[] | [.id, .what, .kind, .control,
 	(.instructions | cell), (.goal // "-"), (.goal as $g | .instructions | verdict($g)),
 	(.wall | cell), (.wall_goal // "-"), (.wall_goal as $g | .wall | verdict($g))] | @tsv),
-(.counts[] | [.id, .what, .kind, "plain: \(.control | round)",
-	(.value | round), .goal, (if .value <= .goal then "met" else "missed" end),
+(.counts[] | select(.value != null) | [.id, .what, .kind,
+	"\(.control_name): \(.control | round)", (.value | round), .goal, (if .value <= .goal then "met" else "missed" end),
 	"-", "-", "-"] | @tsv)
