@@ -44,7 +44,7 @@ run:
 	$(PHASE) 2/4 'source of Linux'
 	$(RUN) lab/tree
 	$(PHASE) 3/4 'build Linux'
-	$(RUN) lab/build
+	$(RUN) lab/build kernel headers guest initramfs
 	$(PHASE) 4/4 demo
 	$(RUN) lab/demo
 

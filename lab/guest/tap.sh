@@ -10,10 +10,14 @@
 
 TAP_COUNT=0
 TAP_FAILED=0
+# how much slower than usual this kernel is, see lab/boot
+TAP_SLOW=$(sed -n 's/^SLOW=//p' /.lab/settings)
+
+tap_limit() { echo $((${T:-60} * ${TAP_SLOW:-1})); }
 
 # A session of its own, so that nothing which the program started stays behind.
 tap_run() {
-	setsid sh -c 'echo $$ >/tmp/tap.pid; exec timeout -s KILL "$@"' sh "${T:-60}" "$@"
+	setsid sh -c 'echo $$ >/tmp/tap.pid; exec timeout -s KILL "$@"' sh "$(tap_limit)" "$@"
 	echo $? >/tmp/tap.rc
 	kill -9 -- "-$(cat /tmp/tap.pid)" 2>/dev/null
 }
@@ -47,8 +51,8 @@ tap_report() {
 	TAP_FAILED=$((TAP_FAILED + 1))
 	{
 		tail -n 10 /tmp/tap.out | sed 's/^/# /'
-		if [ "$1" = 137 ] && [ "$2" -ge "${T:-60}" ]; then
-			echo "# killed: not done after ${T:-60} s"
+		if [ "$1" = 137 ] && [ "$2" -ge "$(tap_limit)" ]; then
+			echo "# killed: not done after $(tap_limit) s"
 		else
 			echo "# exit status $1"
 		fi
