@@ -27,30 +27,13 @@
 #include <time.h>
 
 #include "mem.h"
+#include "vmstat.h"
 
 struct reading {
 	uint64_t ns;
 	uint64_t interrupts;
 	uint64_t splits;
 };
-
-static uint64_t vmstat(const char *name)
-{
-	FILE *file = fopen("/proc/vmstat", "re");
-	char line[128], key[64];
-	uint64_t value, ret = 0;
-
-	if (!file) {
-		perror("bench: /proc/vmstat");
-		exit(2);
-	}
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%63s %" SCNu64, key, &value) == 2 &&
-		    !strcmp(key, name))
-			ret = value;
-	fclose(file);
-	return ret;
-}
 
 /* The line "CAL:" has a column for each CPU. */
 static uint64_t call_interrupts(void)

@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Memory out of the direct map, and the other needs of a machine.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+boot_tap pressure -m 512M -t 400 -- /scenario/pressure.sh

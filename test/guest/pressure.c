@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory out of the direct map against the other needs of the machine.
+ *
+ * pressure hog PERCENT [-- COMMAND...]
+ *	touches that part of MemAvailable as anonymous memory, finds it zero,
+ *	and holds it while the command runs
+ * pressure fragment KIND
+ *	takes most memory as unmovable pages, frees every other one, so that no
+ *	whole block is free; most of what is free has to be had as memory of
+ *	that kind
+ * pressure churn KIND MIB SECONDS
+ *	makes VMs with that much memory, one after the other; each finds its
+ *	memory zero, and keeps what it writes
+ *
+ * Exit: 0 as claimed, 1 not so, 2 it cannot be told.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "mem.h"
+#include "vmstat.h"
+
+#define BLOCK_PAGES 512
+
+static int claim(int holds, const char *what)
+{
+	printf("%s: %s\n", holds ? "so it is" : "NOT SO", what);
+	return !holds;
+}
+
+static int run(char **command)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		execvp(command[0], command);
+		perror(command[0]);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+		perror("pressure");
+		return 2;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+static int hog(unsigned int percent, char **command)
+{
+	size_t pages = meminfo_pages("MemAvailable") * percent / 100;
+	int wrong = 0;
+	uint8_t *map;
+
+	printf("%zu pages, %" PRId64 " are out of the map, %" PRId64 " of these free\n",
+	       pages, vmstat("nr_out_of_map"), vmstat("nr_free_unmapped"));
+	map = mmap(NULL, pages * MEM_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED) {
+		perror("pressure: mmap");
+		return 2;
+	}
+	for (size_t i = 0; i < pages; i++) {
+		uint64_t *page = (uint64_t *)(map + i * MEM_PAGE);
+
+		wrong |= page[0] || page[MEM_PAGE / 16] ||
+			 page[MEM_PAGE / 8 - 1];
+		page[0] = i + 1;
+	}
+	printf("%" PRId64 " are out of the map now, %" PRId64 " of these free\n",
+	       vmstat("nr_out_of_map"), vmstat("nr_free_unmapped"));
+	wrong = claim(!wrong, "what was got is zero");
+	if (command)
+		wrong |= run(command);
+	munmap(map, pages * MEM_PAGE);
+	return wrong;
+}
+
+/* All of it zero, then written all over. */
+static int use(struct mem *mem, uint64_t seed)
+{
+	uint64_t *word = (uint64_t *)mem->map;
+	size_t words = mem->nr_pages * MEM_PAGE / 8;
+
+	for (size_t i = 0; i < words; i += 64)
+		if (word[i])
+			return claim(0, "fresh memory is zero");
+	for (size_t i = 0; i < words; i += 64)
+		word[i] = seed + i;
+	for (size_t i = 0; i < words; i += 64)
+		if (word[i] != seed + i)
+			return claim(0, "memory keeps what was written");
+	return 0;
+}
+
+static int fragment(const struct mem_kind *kind)
+{
+	int64_t available = meminfo_pages("MemFree");
+	size_t pages = available / 8 * 7;
+	struct mem filler, mem;
+	int64_t slow;
+	int wrong;
+
+	if (available < 0)
+		return 2;
+	if (mem_open(&filler, mem_kind_by_name("plain"), pages) ||
+	    mem_populate(&filler))
+		return 2;
+	for (size_t i = 0; i < pages; i += 2)
+		if (mem_punch(&filler, i, 1))
+			return 2;
+	slow = vmstat("unmapped_slow_page");
+	available = meminfo_pages("MemFree");
+	pages = available * 8 / 10;
+	printf("%" PRId64 " pages are free, %zu are asked for\n", available, pages);
+	if (mem_open(&mem, kind, pages))
+		return 2;
+	wrong = use(&mem, 1);
+	if (slow >= 0)
+		printf("%" PRId64 " of them went the slow way\n",
+		       vmstat("unmapped_slow_page") - slow);
+	mem_release(&mem);
+	mem_release(&filler);
+	return wrong | claim(!wrong, "fragmented memory can be had");
+}
+
+static int churn(const struct mem_kind *kind, size_t pages, unsigned int seconds)
+{
+	time_t end = time(NULL) + seconds;
+	unsigned int rounds = 0;
+	int wrong = 0;
+
+	do {
+		struct mem mem;
+
+		if (mem_open(&mem, kind, pages))
+			return 2;
+		wrong |= use(&mem, ((uint64_t)getpid() << 32) + rounds);
+		/* some give pages back while they live */
+		if (rounds % 2 && kind->is_guest_memfd &&
+		    mem_punch(&mem, pages / 4, pages / 2))
+			return 2;
+		mem_release(&mem);
+		rounds++;
+	} while (!wrong && time(NULL) < end);
+	printf("%u VMs\n", rounds);
+	return wrong | claim(!wrong, "each VM had its memory to itself");
+}
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: pressure hog PERCENT [-- COMMAND...]\n"
+		"       pressure fragment KIND\n"
+		"       pressure churn KIND MIB SECONDS\n"
+		"kinds: %s\n", mem_kind_names());
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	const struct mem_kind *kind;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc >= 3 && !strcmp(argv[1], "hog"))
+		return hog(atoi(argv[2]), argc > 4 ? argv + 4 : NULL);
+	kind = argc >= 3 ? mem_kind_by_name(argv[2]) : NULL;
+	if (kind && argc == 3 && !strcmp(argv[1], "fragment"))
+		return fragment(kind);
+	if (kind && argc == 5 && !strcmp(argv[1], "churn"))
+		return churn(kind, strtoul(argv[3], NULL, 10) << 8,
+			     atoi(argv[4]));
+	return usage();
+}

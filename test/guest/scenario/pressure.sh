@@ -1,0 +1,21 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Memory out of the direct map does not stand in the way of other needs, and
+# fragmentation does not stand in the way of memory out of the direct map.
+# shellcheck source=/dev/null
+. /tap.sh
+
+vmstat() { sed -n "s/^$1 //p" /proc/vmstat; }
+
+no_oom() { [ "$(vmstat oom_kill)" = 0 ]; }
+
+# shellcheck disable=SC2034 # T is for tap.sh
+T=180
+t "most of the memory is used out of the map, and given back" \
+	pressure churn gmem_mmap "$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) * 8 / 10 / 1024))" 1
+t "then 90 % of it can be had as ordinary memory" pressure hog 90
+t "without the OOM killer" no_oom
+t "fragmented memory can be had as plain guest_memfd" pressure fragment plain
+t "fragmented memory can be had out of the map" pressure fragment gmem_mmap
+t "without the OOM killer" no_oom
+plan
