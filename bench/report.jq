@@ -47,9 +47,12 @@ def line($id; $what; $work; $kind; $control; $goal; $wall_goal):
   counts: [
 	{ id: "-", what: "instructions, get and put", kind: "mermap", goal: 200,
 	  value: $with, control_name: "without an mm", control: $without },
-	# a broadcast is an interrupt for every other CPU
-	{ id: "P7", what: "broadcasts per GiB", kind: "gmem_mmap", goal: 520,
-	  control_name: "plain", value: (($w | per_gib("interrupts"; "gmem_mmap")) / ($cpus - 1)),
+	# a broadcast is an interrupt for every other CPU; what plain memory has
+	# of them is not about TLBs
+	{ id: "P7", what: "broadcasts per GiB, beyond", kind: "gmem_mmap", goal: 520,
+	  control_name: "plain",
+	  value: ((($w | per_gib("interrupts"; "gmem_mmap")) -
+		   ($w | per_gib("interrupts"; "plain"))) / ($cpus - 1)),
 	  control: (($w | per_gib("interrupts"; "plain")) / ($cpus - 1)) },
 	{ id: "P8", what: "2M splits per GiB", kind: "gmem_mmap", goal: 0,
 	  control_name: "plain", value: ($w | per_gib("splits"; "gmem_mmap")),

@@ -5,4 +5,4 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap pressure -m 512M -t 400 -- /scenario/pressure.sh
+boot_tap pressure -m 1G -t 600 -- /scenario/pressure.sh

@@ -224,8 +224,12 @@ static int hwpoison(struct mem *mem)
 			       "all others are back");
 	wrong |= claim(!put_pfn(UNPOISON_FILE, bad[CONTROL]),
 		       "the control's can be declared good again");
-	wrong |= claim(put_pfn(UNPOISON_FILE, bad[SUBJECT]) == EOPNOTSUPP,
-		       "the absent one cannot");
+	if (blocks)
+		wrong |= claim(!put_pfn(UNPOISON_FILE, bad[SUBJECT]),
+			       "so can the absent one, for others like it");
+	else
+		wrong |= claim(put_pfn(UNPOISON_FILE, bad[SUBJECT]) == EOPNOTSUPP,
+			       "the absent one cannot");
 	return wrong;
 }
 
