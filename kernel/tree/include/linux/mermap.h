@@ -94,7 +94,26 @@ static inline bool mermap_supported(void)
 static inline void mermap_prepare(void) { }
 static inline void mermap_flush(void) { }
 
+static inline void *mermap_get(struct mermap *map, struct page *page)
+{
+	return NULL;
+}
+
+static inline void mermap_put(struct mermap *map) { }
+
 static inline int mermap_zero_page(struct page *page)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int mermap_copy_to_page(struct page *page, size_t offset,
+				      const void *from, size_t len)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int mermap_copy_from_page(void *to, struct page *page,
+					size_t offset, size_t len)
 {
 	return -EOPNOTSUPP;
 }

@@ -1,0 +1,621 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for page blocks outside the direct map.
+ */
+#include <kunit/static_stub.h>
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mermap.h>
+#include <linux/mm.h>
+#include <linux/mmu_context.h>
+#include <linux/page-isolation.h>
+#include <linux/sched/mm.h>
+#include <linux/set_memory.h>
+#include <linux/smp.h>
+#include <linux/swap.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+#include <linux/vmstat.h>
+
+#include "../internal.h"
+#include "../page_alloc.h"
+#include "../unmapped.h"
+
+#define PATTERN		0x5a
+#define BLOCK_PAGES	((unsigned int)pageblock_nr_pages)
+
+/* What comes and goes on the lists of CPUs, and for page tables and slabs. */
+#define SLACK		2048
+
+static struct page *alloc_outside(gfp_t gfp, unsigned int order)
+{
+	return __alloc_pages(gfp, order, numa_node_id(), NULL, ALLOC_UNMAPPED);
+}
+
+static struct page *must_alloc_outside(struct kunit *test)
+{
+	struct page *page = alloc_outside(GFP_HIGHUSER, 0);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	return page;
+}
+
+static bool readable(struct page *page)
+{
+	unsigned char byte;
+
+	return !copy_from_kernel_nofault(&byte, page_address(page), 1);
+}
+
+static void count_readable(void *arg)
+{
+	struct page *page = ((void **)arg)[0];
+	atomic_t *count = ((void **)arg)[1];
+
+	atomic_add(readable(page), count);
+}
+
+/* On how many CPUs? */
+static int nr_readable(struct page *page)
+{
+	atomic_t count = ATOMIC_INIT(0);
+	void *arg[] = { page, &count };
+
+	on_each_cpu(count_readable, arg, 1);
+	return atomic_read(&count);
+}
+
+static void free_all(struct list_head *pages)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, pages, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+}
+
+static unsigned long nr_free(void)
+{
+	drain_all_pages(NULL);
+	return global_zone_page_state(NR_FREE_PAGES);
+}
+
+static unsigned long nr_out(void)
+{
+	return global_zone_page_state(NR_OUT_OF_MAP);
+}
+
+static unsigned long vm_event(enum vm_event_item item)
+{
+	static unsigned long events[NR_VM_EVENT_ITEMS];
+
+	all_vm_events(events);
+	return events[item];
+}
+
+static struct mm_struct *enter_new_mm(struct kunit *test)
+{
+	struct mm_struct *mm = mm_alloc();
+
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	kthread_use_mm(mm);
+	mermap_prepare();
+	return mm;
+}
+
+static void exit_mm_of_test(struct mm_struct *mm)
+{
+	kthread_unuse_mm(mm);
+	mmput(mm);
+}
+
+/* Pages that held the pattern outside the direct map. */
+static unsigned long *dirty;
+
+static unsigned long alloc_dirty_outside(struct kunit *test, unsigned long nr,
+					 struct list_head *pages)
+{
+	char *buffer = kunit_kmalloc(test, PAGE_SIZE, GFP_KERNEL);
+	unsigned long got, bad = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	memset(buffer, PATTERN, PAGE_SIZE);
+
+	for (got = 0; got < nr; got++) {
+		struct page *page = alloc_outside(GFP_HIGHUSER, 0);
+
+		if (!page)
+			break;
+		list_add(&page->lru, pages);
+		bad += !page_is_unmapped(page) || kernel_page_present(page) ||
+		       (got % 64 == 0 && readable(page));
+		if (got % 8 == 0) {
+			mermap_copy_to_page(page, 0, buffer, PAGE_SIZE);
+			set_bit(page_to_pfn(page), dirty);
+		}
+		if (got % 1024 == 0)
+			cond_resched();
+	}
+	KUNIT_EXPECT_EQ(test, 0, bad);
+	return got;
+}
+
+static unsigned long alloc_and_look(struct kunit *test, unsigned long nr,
+				    struct list_head *pages)
+{
+	unsigned long got, reused = 0, absent = 0, leaked = 0;
+
+	for (got = 0; got < nr; got++) {
+		struct page *page = alloc_page(GFP_HIGHUSER);
+
+		if (!page)
+			break;
+		list_add(&page->lru, pages);
+		if (page_is_unmapped(page) || !kernel_page_present(page)) {
+			absent++;
+			continue;
+		}
+		if (test_bit(page_to_pfn(page), dirty)) {
+			reused++;
+			leaked += !!memchr(page_address(page), PATTERN, PAGE_SIZE);
+		}
+		if (got % 1024 == 0)
+			cond_resched();
+	}
+	kunit_info(test, "%lu ordinary pages, %lu of them were outside the direct map\n",
+		   got, reused);
+	KUNIT_EXPECT_EQ(test, 0, absent);
+	KUNIT_EXPECT_EQ(test, 0, leaked);
+	KUNIT_EXPECT_GT(test, reused, 0);
+	return got;
+}
+
+/*
+ * More than half of the memory goes out and comes back: it cannot be other
+ * memory that comes back, and nobody sees there what was in it.
+ */
+static void both_ways(struct kunit *test)
+{
+	unsigned long before, out_before, nr, got;
+	struct mm_struct *mm;
+	LIST_HEAD(pages);
+
+	dirty = vzalloc(BITS_TO_LONGS(max_pfn) * sizeof(long));
+	KUNIT_ASSERT_NOT_NULL(test, dirty);
+	mm = enter_new_mm(test);
+
+	unmapped_return_all(NULL);
+	before = nr_free();
+	out_before = nr_out();
+	nr = before / 8 * 5;
+
+	got = alloc_dirty_outside(test, nr, &pages);
+	KUNIT_EXPECT_EQ(test, nr, got);
+	KUNIT_EXPECT_GE(test, nr_out() - out_before, got);
+	free_all(&pages);
+
+	got = alloc_and_look(test, nr, &pages);
+	KUNIT_EXPECT_EQ(test, nr, got);
+	free_all(&pages);
+
+	unmapped_return_all(NULL);
+	KUNIT_EXPECT_EQ(test, nr_out(), out_before);
+	KUNIT_EXPECT_LT(test, abs((long)(nr_free() - before)), SLACK);
+
+	exit_mm_of_test(mm);
+	vfree(dirty);
+}
+
+/* As long as a page of it is in use a block stays where it is. */
+static void block_in_use_stays(struct kunit *test)
+{
+	struct page *page = must_alloc_outside(test);
+	struct page *block = pfn_to_page(pageblock_start_pfn(page_to_pfn(page)));
+
+	unmapped_return_all(NULL);
+	KUNIT_EXPECT_TRUE(test, page_is_unmapped(block));
+	KUNIT_EXPECT_FALSE(test, kernel_page_present(page));
+
+	__free_page(page);
+	unmapped_return_all(NULL);
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(block));
+	KUNIT_EXPECT_TRUE(test, kernel_page_present(page));
+	KUNIT_EXPECT_TRUE(test, readable(page));
+}
+
+static struct page *last_block;
+
+static int real_zap(struct page *page)
+{
+	return set_direct_map_valid_noflush(page, BLOCK_PAGES, false);
+}
+
+/* Every CPU has the block in its TLB when it leaves the direct map. */
+static int read_and_zap(struct page *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < BLOCK_PAGES; i += 32)
+		nr_readable(page + i);
+	last_block = page;
+	return real_zap(page);
+}
+
+static void no_tlb_has_it(struct kunit *test)
+{
+	struct page *page;
+	unsigned int i;
+
+	unmapped_return_all(NULL);
+	last_block = NULL;
+	kunit_activate_static_stub(test, unmapped_zap_block, read_and_zap);
+	page = must_alloc_outside(test);
+	kunit_deactivate_static_stub(test, unmapped_zap_block);
+
+	/* A page that is left over elsewhere would do, too; none should be. */
+	KUNIT_ASSERT_NOT_NULL(test, last_block);
+	KUNIT_EXPECT_EQ(test, pageblock_start_pfn(page_to_pfn(page)),
+			page_to_pfn(last_block));
+	for (i = 0; i < BLOCK_PAGES; i += 32)
+		KUNIT_EXPECT_EQ(test, 0, nr_readable(last_block + i));
+	__free_page(page);
+}
+
+static bool fail_in_part;
+
+static int fail_zap(struct page *page)
+{
+	last_block = page;
+	if (fail_in_part)
+		set_direct_map_valid_noflush(page, BLOCK_PAGES / 2, false);
+	return -ENOMEM;
+}
+
+static void check_failed_zap(struct kunit *test, bool in_part)
+{
+	unsigned long before, out_before, fails, absent = 0;
+	struct page *page;
+	unsigned int i;
+
+	unmapped_return_all(NULL);
+	before = nr_free();
+	out_before = nr_out();
+	fails = vm_event(UNMAPPED_ZAP_FAIL);
+
+	last_block = NULL;
+	fail_in_part = in_part;
+	kunit_activate_static_stub(test, unmapped_zap_block, fail_zap);
+	page = alloc_outside(GFP_HIGHUSER, 0);
+	kunit_deactivate_static_stub(test, unmapped_zap_block);
+
+	KUNIT_EXPECT_NULL(test, page);
+	KUNIT_EXPECT_GT(test, vm_event(UNMAPPED_ZAP_FAIL), fails);
+	KUNIT_EXPECT_EQ(test, nr_out(), out_before);
+	KUNIT_EXPECT_LT(test, abs((long)(nr_free() - before)), SLACK);
+	KUNIT_ASSERT_NOT_NULL(test, last_block);
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(last_block));
+	for (i = 0; i < BLOCK_PAGES; i++)
+		absent += !kernel_page_present(last_block + i);
+	KUNIT_EXPECT_EQ(test, 0, absent);
+
+	/* It works again when there is no reason for it to fail. */
+	page = must_alloc_outside(test);
+	KUNIT_EXPECT_FALSE(test, kernel_page_present(page));
+	__free_page(page);
+}
+
+static void zap_fails(struct kunit *test)
+{
+	check_failed_zap(test, false);
+}
+
+static void zap_fails_in_part(struct kunit *test)
+{
+	check_failed_zap(test, true);
+}
+
+static int fail_restore(struct page *page)
+{
+	last_block = page;
+	set_direct_map_valid_noflush(page, BLOCK_PAGES / 2, true);
+	return -ENOMEM;
+}
+
+static void restore_fails(struct kunit *test)
+{
+	struct page *page = must_alloc_outside(test);
+	unsigned long present = 0;
+	unsigned int i;
+
+	__free_page(page);
+	last_block = NULL;
+	kunit_activate_static_stub(test, unmapped_restore_block, fail_restore);
+	unmapped_return_all(NULL);
+	kunit_deactivate_static_stub(test, unmapped_restore_block);
+
+	KUNIT_ASSERT_NOT_NULL(test, last_block);
+	KUNIT_EXPECT_TRUE(test, page_is_unmapped(last_block));
+	for (i = 0; i < BLOCK_PAGES; i++)
+		present += kernel_page_present(last_block + i);
+	KUNIT_EXPECT_EQ(test, 0, present);
+
+	unmapped_return_all(NULL);
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(last_block));
+	KUNIT_EXPECT_TRUE(test, kernel_page_present(last_block));
+}
+
+static bool buddy_beyond_block(struct page *page)
+{
+	return PageBuddy(page) && buddy_order(page) > pageblock_order;
+}
+
+/* Return: whether a block outside the direct map has a free neighbour in it. */
+static bool is_at_border(struct kunit *test, struct zone *zone, unsigned long pfn)
+{
+	struct page *block = pfn_to_online_page(pfn);
+	struct page *other = pfn_to_online_page(pfn ^ BLOCK_PAGES);
+	bool free, merged;
+
+	if (!block || !other || page_zone(block) != zone ||
+	    page_zone(other) != zone ||
+	    page_is_unmapped(block) == page_is_unmapped(other))
+		return false;
+
+	scoped_guard(spinlock_irqsave, &zone->lock) {
+		free = PageBuddy(block) && PageBuddy(other);
+		merged = buddy_beyond_block(min(block, other));
+	}
+	KUNIT_EXPECT_FALSE(test, merged);
+	return free;
+}
+
+/* A free block and its free neighbour become one only if they are of a kind. */
+static void neighbours_do_not_merge(struct kunit *test)
+{
+	unsigned int looked = 0, i;
+	struct zone *zone;
+	LIST_HEAD(pages);
+
+	if (pageblock_order >= MAX_PAGE_ORDER)
+		kunit_skip(test, "no free page is larger than a block");
+
+	/* An odd number of blocks: one has a neighbour in the direct map. */
+	unmapped_return_all(NULL);
+	for (i = 0; i < 5 * BLOCK_PAGES; i++)
+		list_add(&must_alloc_outside(test)->lru, &pages);
+	free_all(&pages);
+	drain_all_pages(NULL);
+
+	for_each_populated_zone(zone) {
+		unsigned long pfn = ALIGN(zone->zone_start_pfn, 2 * BLOCK_PAGES);
+
+		for (; pfn + 2 * BLOCK_PAGES <= zone_end_pfn(zone); pfn += 2 * BLOCK_PAGES)
+			looked += is_at_border(test, zone, pfn);
+	}
+	KUNIT_EXPECT_GT(test, looked, 0);
+	unmapped_return_all(NULL);
+}
+
+/* Who may not block gets what is there, and takes nothing out. */
+static void atomic_takes_what_is_there(struct kunit *test)
+{
+	struct page *keep, *page;
+	unsigned long out;
+
+	unmapped_return_all(NULL);
+	out = nr_out();
+	KUNIT_EXPECT_NULL(test, alloc_outside(GFP_ATOMIC, 0));
+	KUNIT_EXPECT_NULL(test, alloc_outside(GFP_NOWAIT, 0));
+	KUNIT_EXPECT_EQ(test, nr_out(), out);
+
+	keep = must_alloc_outside(test);
+	page = alloc_outside(GFP_ATOMIC, 0);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_TRUE(test, page_is_unmapped(page));
+	__free_page(page);
+	__free_page(keep);
+}
+
+static void reclaim_takes_nothing_out(struct kunit *test)
+{
+	unsigned int flags;
+	struct page *page;
+
+	unmapped_return_all(NULL);
+	flags = memalloc_noreclaim_save();
+	page = alloc_outside(GFP_KERNEL, 0);
+	memalloc_noreclaim_restore(flags);
+	KUNIT_EXPECT_NULL(test, page);
+}
+
+static void orders(struct kunit *test)
+{
+	struct page *page;
+	unsigned int order, i;
+
+	for (order = 1; order < pageblock_order; order++) {
+		page = alloc_outside(GFP_KERNEL, order);
+		KUNIT_ASSERT_NOT_NULL(test, page);
+		for (i = 0; i < 1 << order; i++)
+			KUNIT_EXPECT_FALSE(test, kernel_page_present(page + i));
+		__free_pages(page, order);
+	}
+}
+
+static void refused(struct kunit *test)
+{
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_NULL(test, alloc_outside(GFP_KERNEL | __GFP_ZERO, 0));
+		KUNIT_EXPECT_NULL(test, alloc_outside(GFP_HIGHUSER_MOVABLE, 0));
+		KUNIT_EXPECT_NULL(test, alloc_outside(GFP_KERNEL | __GFP_RECLAIMABLE, 0));
+		KUNIT_EXPECT_NULL(test, alloc_outside(GFP_KERNEL, pageblock_order));
+		KUNIT_EXPECT_NULL(test, __alloc_pages(0, 0, numa_node_id(), NULL,
+						      ALLOC_UNMAPPED | ALLOC_NOLOCK));
+	}
+}
+
+/* Free pages that a request cannot have do not count for it. */
+static void watermarks(struct kunit *test)
+{
+	unsigned long unmapped, free, mark;
+	struct page *page;
+	struct zone *zone;
+	LIST_HEAD(pages);
+	int i;
+
+	for (i = 0; i < 4 * BLOCK_PAGES; i++) {
+		page = must_alloc_outside(test);
+		list_add(&page->lru, &pages);
+	}
+	zone = page_zone(page);
+	free_all(&pages);
+	drain_all_pages(zone);
+
+	free = zone_page_state_snapshot(zone, NR_FREE_PAGES);
+	unmapped = zone_page_state_snapshot(zone, NR_FREE_UNMAPPED);
+	KUNIT_EXPECT_GE(test, unmapped, BLOCK_PAGES);
+	KUNIT_EXPECT_GE(test, unmapped, zone_page_state_snapshot(zone, NR_FREE_UNMAPPED_BLOCKS));
+	KUNIT_EXPECT_GE(test, zone_page_state_snapshot(zone, NR_OUT_OF_MAP), unmapped);
+
+	mark = free - unmapped / 2;
+	KUNIT_EXPECT_FALSE(test, __zone_watermark_ok(zone, 0, mark, 0, 0, free));
+	KUNIT_EXPECT_TRUE(test, __zone_watermark_ok(zone, 0, mark - unmapped, 0, 0, free) ||
+			  zone->lowmem_reserve[0]);
+	KUNIT_EXPECT_TRUE(test, __zone_watermark_ok(zone, 0, mark, zone_idx(zone),
+						    ALLOC_UNMAPPED, free));
+	unmapped_return_all(NULL);
+}
+
+/* What nobody asks for comes back by itself, but for a small reserve. */
+static void surplus_comes_back(struct kunit *test)
+{
+	unsigned long free;
+	struct page *page;
+	LIST_HEAD(pages);
+	int i;
+
+	for (i = 0; i < 40 * BLOCK_PAGES; i++) {
+		page = must_alloc_outside(test);
+		list_add(&page->lru, &pages);
+	}
+	free_all(&pages);
+	drain_all_pages(NULL);
+	KUNIT_EXPECT_GE(test, global_zone_page_state(NR_FREE_UNMAPPED_BLOCKS),
+			20 * BLOCK_PAGES);
+
+	for (i = 0; i < 300; i++) {
+		free = global_zone_page_state(NR_FREE_UNMAPPED_BLOCKS);
+		if (free <= 16 * BLOCK_PAGES)
+			break;
+		msleep(100);
+	}
+	KUNIT_EXPECT_LE(test, free, 16 * BLOCK_PAGES);
+}
+
+#ifdef CONFIG_MEMORY_ISOLATION
+static int isolate(struct page *block)
+{
+	unsigned long pfn = page_to_pfn(block);
+
+	return start_isolate_page_range(pfn, pfn + BLOCK_PAGES,
+					PB_ISOLATE_MODE_OTHER);
+}
+
+static void undo_isolate(struct page *block)
+{
+	unsigned long pfn = page_to_pfn(block);
+
+	undo_isolate_page_range(pfn, pfn + BLOCK_PAGES);
+}
+
+/* Who isolates a block finds it in the direct map, or does not get it. */
+static void isolation(struct kunit *test)
+{
+	struct page *page = must_alloc_outside(test);
+	struct page *block = pfn_to_page(pageblock_start_pfn(page_to_pfn(page)));
+
+	KUNIT_EXPECT_EQ(test, -EBUSY, isolate(block));
+	KUNIT_EXPECT_FALSE(test, kernel_page_present(page));
+	__free_page(page);
+
+	KUNIT_ASSERT_EQ(test, 0, isolate(block));
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(block));
+	KUNIT_EXPECT_TRUE(test, kernel_page_present(page));
+	undo_isolate(block);
+}
+
+/* Only the first block: the request may try others. */
+static int isolate_and_zap(struct page *page)
+{
+	if (!last_block && !isolate(page))
+		last_block = page;
+	return real_zap(page);
+}
+
+static void isolation_of_a_block_on_its_way(struct kunit *test)
+{
+	unsigned long before;
+	struct page *page;
+
+	unmapped_return_all(NULL);
+	before = nr_free();
+	last_block = NULL;
+	kunit_activate_static_stub(test, unmapped_zap_block, isolate_and_zap);
+	page = alloc_outside(GFP_HIGHUSER, 0);
+	kunit_deactivate_static_stub(test, unmapped_zap_block);
+
+	KUNIT_ASSERT_NOT_NULL(test, last_block);
+	KUNIT_EXPECT_EQ(test, MIGRATE_ISOLATE, get_pageblock_migratetype(last_block));
+	KUNIT_EXPECT_TRUE(test, PageBuddy(last_block));
+	KUNIT_EXPECT_TRUE(test, kernel_page_present(last_block));
+	undo_isolate(last_block);
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(last_block));
+	if (page)
+		__free_page(page);
+	unmapped_return_all(NULL);
+	KUNIT_EXPECT_LT(test, abs((long)(nr_free() - before)), SLACK);
+}
+#endif
+
+static int init(struct kunit *test)
+{
+	if (!unmapped_enabled())
+		kunit_skip(test, "this machine has no such blocks");
+	return 0;
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_SLOW(both_ways),
+	KUNIT_CASE(block_in_use_stays),
+	KUNIT_CASE(no_tlb_has_it),
+	KUNIT_CASE(zap_fails),
+	KUNIT_CASE(zap_fails_in_part),
+	KUNIT_CASE(restore_fails),
+	KUNIT_CASE(neighbours_do_not_merge),
+	KUNIT_CASE(atomic_takes_what_is_there),
+	KUNIT_CASE(reclaim_takes_nothing_out),
+	KUNIT_CASE(orders),
+	KUNIT_CASE(refused),
+	KUNIT_CASE(watermarks),
+	KUNIT_CASE_SLOW(surplus_comes_back),
+#ifdef CONFIG_MEMORY_ISOLATION
+	KUNIT_CASE(isolation),
+	KUNIT_CASE(isolation_of_a_block_on_its_way),
+#endif
+	{ }
+};
+
+static struct kunit_suite suite = {
+	.name = "unmapped",
+	.init = init,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
+
+MODULE_DESCRIPTION("KUnit tests for page blocks outside the direct map");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,684 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page blocks that the kernel's direct map lacks.
+ *
+ * To take memory out of the direct map costs a flush of the TLBs of all CPUs.
+ * So it is done for a page block at a time, before anybody owns its pages: the
+ * page allocator keeps such blocks on free lists of their own, for requests with
+ * ALLOC_UNMAPPED.  This is how blocks get there, and how they come back.
+ *
+ * A block changes sides only while it is wholly free and on no list, so that it
+ * belongs to the task that does it, and without any lock: page tables may have
+ * to be allocated, and all CPUs have to answer.  Its bit PB_unmapped changes
+ * with zone->lock held, when it goes back on a list.  Hence the bit of a block
+ * of which any page is allocated, or on a list of a CPU, does not change.
+ *
+ * What the pages of these blocks hold is stale but out of reach.  Their owners
+ * clear them when they get them, and a block is cleared before it comes back.
+ *
+ * Documentation/mm/unmapped_alloc.rst has the whole picture.
+ */
+#define pr_fmt(fmt) "unmapped_alloc: " fmt
+
+#include <kunit/static_stub.h>
+#include <linux/cleanup.h>
+#include <linux/error-injection.h>
+#include <linux/init.h>
+#include <linux/kstrtox.h>
+#include <linux/list.h>
+#include <linux/mermap.h>
+#include <linux/mm.h>
+#include <linux/page-isolation.h>
+#include <linux/pgtable.h>
+#include <linux/sched.h>
+#include <linux/set_memory.h>
+#include <linux/suspend.h>
+#include <linux/swap.h>
+#include <linux/vmstat.h>
+#include <linux/workqueue.h>
+
+#include <asm/tlbflush.h>
+
+#include "internal.h"
+#include "page_alloc.h"
+#include "unmapped.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/unmapped.h>
+
+/* Blocks that come back together share a flush of what the mermap has left. */
+#define BATCH		4
+
+/* Pages that are cleared at a time. */
+#define CLEAR_PAGES	16
+
+/* Free blocks that stay for the next owner, at most, and how they go. */
+#define RESERVE_BLOCKS	8
+#define TRIM_INTERVAL	HZ
+#define TRIM_BLOCKS	16
+
+DEFINE_STATIC_KEY_FALSE(unmapped_key);
+
+static bool enabled_by_user __initdata = true;
+
+/* No block leaves the direct map while the system hibernates. */
+static bool hibernating;
+
+static struct workqueue_struct *trim_wq;
+static void trim(struct work_struct *work);
+static DECLARE_DELAYED_WORK(trim_work, trim);
+
+static freetype_t unmapped_freetype(void)
+{
+	return make_freetype(MIGRATE_UNMOVABLE, FREETYPE_UNMAPPED);
+}
+
+/*
+ * The only allocations in here are those of page tables, by the architecture,
+ * when it has to split a mapping that is larger than a block.  They are
+ * ordinary requests, which may at most end up in give_back() below, and that
+ * allocates nothing.  So there is no recursion, and no lock is held that a
+ * nested call would want.
+ */
+noinline int unmapped_zap_block(struct page *page)
+{
+	KUNIT_STATIC_STUB_REDIRECT(unmapped_zap_block, page);
+
+	return set_direct_map_valid_noflush(page, pageblock_nr_pages, false);
+}
+ALLOW_ERROR_INJECTION(unmapped_zap_block, ERRNO);
+
+/* Whatever had to be split has been split by unmapped_zap_block(). */
+noinline int unmapped_restore_block(struct page *page)
+{
+	KUNIT_STATIC_STUB_REDIRECT(unmapped_restore_block, page);
+
+	return set_direct_map_valid_noflush(page, pageblock_nr_pages, true);
+}
+ALLOW_ERROR_INJECTION(unmapped_restore_block, ERRNO);
+
+static void flush_block(struct page *page)
+{
+	unsigned long addr = (unsigned long)page_address(page);
+
+	flush_tlb_kernel_range(addr, addr + pageblock_nr_pages * PAGE_SIZE);
+	count_vm_event(UNMAPPED_FLUSH);
+}
+
+/* A block of which neither side is sure to be true can go to nobody. */
+static void lose_block(struct zone *zone, struct page *page, int err)
+{
+	WARN_ONCE(1, "cannot undo a change of the direct map at pfn %#lx: %d\n",
+		  page_to_pfn(page), err);
+	adjust_managed_page_count(page, -(long)pageblock_nr_pages);
+}
+
+/*
+ * The block is mapped, in part or in whole, and nobody has used it meanwhile.
+ * Somebody may have isolated it, and counts on finding it in the direct map.
+ */
+static void undo_zap(struct zone *zone, struct page *page)
+{
+	int err = set_direct_map_valid_noflush(page, pageblock_nr_pages, true);
+
+	if (err) {
+		lose_block(zone, page, err);
+		return;
+	}
+
+	guard(spinlock_irqsave)(&zone->lock);
+	free_pageblock(zone, page, get_pageblock_freetype(page));
+}
+
+/*
+ * Put a block that has left the direct map on the list of such blocks.  It may
+ * have been isolated while it was on no list.
+ */
+static bool publish_unmapped(struct zone *zone, struct page *page)
+{
+	guard(spinlock_irqsave)(&zone->lock);
+
+	if (is_migrate_isolate(get_pageblock_migratetype(page)))
+		return false;
+
+	free_pageblock(zone, page, unmapped_freetype());
+	__mod_zone_page_state(zone, NR_OUT_OF_MAP, pageblock_nr_pages);
+	return true;
+}
+
+/* Take a wholly free block that is in the direct map. */
+static struct page *take_mapped(struct zone *zone)
+{
+	/* Least useful to others first. */
+	static const int migratetypes[] = {
+		MIGRATE_UNMOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE,
+	};
+	struct page *page = NULL;
+	unsigned int i;
+
+	guard(spinlock_irqsave)(&zone->lock);
+
+	for (i = 0; i < ARRAY_SIZE(migratetypes) && !page; i++)
+		page = rmqueue_pageblock(zone, make_freetype(migratetypes[i], 0));
+	return page;
+}
+
+static bool remove_block(struct zone *zone)
+{
+	struct page *page = take_mapped(zone);
+	int err;
+
+	if (!page)
+		return false;
+
+	err = unmapped_zap_block(page);
+	if (!err)
+		flush_block(page);
+	trace_mm_unmapped_block_zap(zone, page_to_pfn(page), err);
+
+	if (err) {
+		count_vm_event(UNMAPPED_ZAP_FAIL);
+		undo_zap(zone, page);
+		return false;
+	}
+	if (!publish_unmapped(zone, page)) {
+		undo_zap(zone, page);
+		return false;
+	}
+
+	count_vm_event(UNMAPPED_BLOCK_ZAP);
+	queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
+	return true;
+}
+
+/**
+ * __unmapped_allowed - gate for requests with ALLOC_UNMAPPED
+ * @gfp: What the caller allows, and does not once this returns: whoever asks
+ *	for such memory has another way when there is none, so neither reserves
+ *	nor a victim of the OOM killer are due.
+ * @order: The order of the request.
+ * @alloc_flags: Its flags.
+ *
+ * Return: Whether to go on.
+ */
+bool __unmapped_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags)
+{
+	const gfp_t bad = __GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE |
+			  __GFP_NOFAIL;
+
+	if (WARN_ON_ONCE((alloc_flags & ALLOC_NOLOCK) || (*gfp & bad) ||
+			 order >= pageblock_order))
+		return false;
+
+	*gfp &= ~(__GFP_HIGH | __GFP_MEMALLOC | __GFP_RETRY_MAYFAIL);
+	*gfp |= __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC;
+	return unmapped_enabled();
+}
+
+/**
+ * __unmapped_refill - take a free block of a zone out of the direct map
+ * @zone: The zone, in which a request with ALLOC_UNMAPPED has found nothing.
+ * @gfp: What the caller allows.
+ * @alloc_flags: Its flags, with the watermark that it has to observe.
+ * @ac: Its context.
+ *
+ * Context: Any; does nothing if the caller may not block.
+ * Return: true if it is worth to look again.
+ */
+bool __unmapped_refill(struct zone *zone, gfp_t gfp, unsigned int alloc_flags,
+		       const struct alloc_context *ac)
+{
+	unsigned long mark = wmark_pages(zone, alloc_flags & ALLOC_WMARK_MASK);
+
+	/* Reclaim must not get stuck in here; and it has no use for it. */
+	if (!gfpflags_allow_blocking(gfp) || (current->flags & PF_MEMALLOC) ||
+	    READ_ONCE(hibernating))
+		return false;
+
+	/*
+	 * The watermark that the request has passed counts free pages outside
+	 * the direct map.  What counts now is what is left to others.
+	 */
+	if (!zone_watermark_ok(zone, pageblock_order, mark, ac->highest_zoneidx,
+			       alloc_flags & ~ALLOC_UNMAPPED))
+		return false;
+
+	might_sleep();
+	return remove_block(zone);
+}
+
+/* The block could not be put back into the direct map. */
+static void put_unmapped(struct zone *zone, struct page *page)
+{
+	guard(spinlock_irqsave)(&zone->lock);
+
+	free_pageblock(zone, page, unmapped_freetype());
+}
+
+/*
+ * The mapping of the first page stays while the others are cleared: a task that
+ * has to borrow an mm for its mappings does so once.  It cannot be preempted
+ * then, so it should not be too many.
+ */
+static int clear_some(struct page *page)
+{
+	struct mermap first;
+	void *addr = mermap_get(&first, page);
+	unsigned int i;
+	int err = 0;
+
+	if (!addr)
+		return -EINVAL;
+
+	clear_page(addr);
+	for (i = 1; i < CLEAR_PAGES && !err; i++)
+		err = mermap_zero_page(page + i);
+	mermap_put(&first);
+	return err;
+}
+
+/* What this leaves in the TLBs is for mermap_flush(). */
+static int clear_block(struct page *page)
+{
+	unsigned long i;
+	int err;
+
+	/* Memory failure may be about to look for a page that was free. */
+	for (i = 0; i < pageblock_nr_pages; i++)
+		if (PageHWPoison(page + i))
+			return -EHWPOISON;
+
+	for (i = 0; i < pageblock_nr_pages; i += CLEAR_PAGES) {
+		err = clear_some(page + i);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return 0;
+}
+
+static void publish_mapped(struct zone *zone, struct page *page)
+{
+	guard(spinlock_irqsave)(&zone->lock);
+
+	__mod_zone_page_state(zone, NR_OUT_OF_MAP, -(long)pageblock_nr_pages);
+	free_pageblock(zone, page, make_freetype(MIGRATE_MOVABLE, 0));
+}
+
+static int give_back_one(struct zone *zone, struct page *page)
+{
+	int err = unmapped_restore_block(page);
+
+	if (!err) {
+		/* Free pages in the direct map hold the pattern, if there is one. */
+		kernel_poison_pages(page, pageblock_nr_pages);
+		publish_mapped(zone, page);
+		return 0;
+	}
+
+	/* Part of it may be mapped, but is not read: take that out again. */
+	if (set_direct_map_valid_noflush(page, pageblock_nr_pages, false)) {
+		lose_block(zone, page, err);
+		return err;
+	}
+	flush_block(page);
+	put_unmapped(zone, page);
+	return err;
+}
+
+/*
+ * Put free blocks back into the direct map.  They are cleared before anybody
+ * could reach them there, and the mappings used for this are forgotten by all
+ * CPUs.  The TLBs do not know the blocks at their own addresses.
+ *
+ * Return: How many of them are back.
+ */
+static unsigned int give_back(struct zone *zone, struct list_head *blocks)
+{
+	struct page *page, *next;
+	unsigned int nr = 0;
+	int err;
+
+	might_sleep();
+
+	list_for_each_entry_safe(page, next, blocks, buddy_list) {
+		err = clear_block(page);
+		if (err) {
+			list_del(&page->buddy_list);
+			/* The rest of the block may have been mapped by us. */
+			mermap_flush();
+			put_unmapped(zone, page);
+			trace_mm_unmapped_block_return(zone, page_to_pfn(page), err);
+		}
+	}
+	mermap_flush();
+
+	list_for_each_entry_safe(page, next, blocks, buddy_list) {
+		list_del(&page->buddy_list);
+		err = give_back_one(zone, page);
+		trace_mm_unmapped_block_return(zone, page_to_pfn(page), err);
+		if (!err) {
+			count_vm_event(UNMAPPED_BLOCK_RETURN);
+			nr++;
+		}
+	}
+	return nr;
+}
+
+/* Take wholly free blocks that are outside the direct map, up to @nr. */
+static void take_unmapped(struct zone *zone, struct list_head *blocks,
+			  unsigned int nr)
+{
+	guard(spinlock_irqsave)(&zone->lock);
+
+	while (nr--) {
+		struct page *page = rmqueue_pageblock(zone, unmapped_freetype());
+
+		if (!page)
+			break;
+		list_add_tail(&page->buddy_list, blocks);
+	}
+}
+
+static unsigned int return_blocks(struct zone *zone, unsigned int nr)
+{
+	LIST_HEAD(blocks);
+
+	take_unmapped(zone, &blocks, nr);
+	return list_empty(&blocks) ? 0 : give_back(zone, &blocks);
+}
+
+static unsigned long nr_free_blocks(struct zone *zone)
+{
+	return zone_page_state(zone, NR_FREE_UNMAPPED_BLOCKS) >> pageblock_order;
+}
+
+/**
+ * __unmapped_return - put a free block of a zone back into the direct map
+ * @zone: The zone, which has less memory than a request needs.
+ * @gfp: What the caller allows.
+ * @alloc_flags: Its flags.
+ *
+ * Requests that may not block leave it to kswapd, which they wake if they may.
+ *
+ * Context: Any; does nothing if the caller may not block.  Allocates nothing,
+ * and is safe from within reclaim.
+ * Return: true if it is worth to look again.
+ */
+bool __unmapped_return(struct zone *zone, gfp_t gfp, unsigned int alloc_flags)
+{
+	if (alloc_flags & (ALLOC_UNMAPPED | ALLOC_NOLOCK))
+		return false;
+	if (!gfpflags_allow_blocking(gfp) || !nr_free_blocks(zone))
+		return false;
+
+	return return_blocks(zone, 1);
+}
+
+/**
+ * __unmapped_return_last - put all free blocks back before the OOM killer runs
+ * @ac: The context of the request that has found no memory.
+ *
+ * Context: Process context, may sleep, interrupts enabled.
+ * Return: true if it is worth to look again.
+ */
+bool __unmapped_return_last(const struct alloc_context *ac)
+{
+	unsigned int returned = 0;
+	bool drained = false;
+	struct zoneref *z;
+	struct zone *zone;
+
+	if (ac->alloc_flags & ALLOC_UNMAPPED)
+		return false;
+
+	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist,
+					ac->highest_zoneidx, ac->nodemask) {
+		unsigned int nr;
+
+		if (!zone_page_state(zone, NR_OUT_OF_MAP))
+			continue;
+
+		/* A page on a list of a CPU keeps its block from being whole. */
+		if (!drained)
+			drain_all_pages(NULL);
+		drained = true;
+
+		while ((nr = return_blocks(zone, BATCH)))
+			returned += nr;
+	}
+	return returned;
+}
+
+/**
+ * __unmapped_reclaim - put free blocks of a node back into the direct map
+ * @pgdat: The node, which is short of memory in the direct map.
+ * @highest_zoneidx: The highest zone that helps.
+ *
+ * Context: kswapd.
+ * Return: true if it is worth to look again.
+ */
+bool __unmapped_reclaim(pg_data_t *pgdat, int highest_zoneidx)
+{
+	int i;
+
+	for (i = highest_zoneidx; i >= 0; i--) {
+		struct zone *zone = pgdat->node_zones + i;
+
+		if (managed_zone(zone) && nr_free_blocks(zone) &&
+		    return_blocks(zone, BATCH))
+			return true;
+	}
+	return false;
+}
+
+/* What trim() is busy with would be neither here nor there. */
+static void stop_trim(void)
+{
+	cancel_delayed_work_sync(&trim_work);
+}
+
+static void start_trim(void)
+{
+	if (global_zone_page_state(NR_OUT_OF_MAP))
+		queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
+}
+
+/**
+ * unmapped_return_all - put all wholly free blocks back into the direct map
+ * @zone: The zone, or NULL for all.
+ *
+ * Context: Process context, may sleep, interrupts enabled.
+ */
+void unmapped_return_all(struct zone *zone)
+{
+	struct zone *z;
+
+	if (!unmapped_enabled())
+		return;
+
+	stop_trim();
+	drain_all_pages(zone);
+	for_each_populated_zone(z) {
+		unsigned long nr = zone_page_state(z, NR_OUT_OF_MAP) >> pageblock_order;
+
+		if (zone && z != zone)
+			continue;
+
+		/* Others may take out more meanwhile. */
+		while (nr && return_blocks(z, BATCH)) {
+			nr -= min_t(unsigned long, nr, BATCH);
+			cond_resched();
+		}
+	}
+	start_trim();
+}
+
+/* For /proc/sys/vm/drop_caches. */
+void drop_unmapped(void)
+{
+	unmapped_return_all(NULL);
+}
+
+/* Take the blocks of the free buddy that @page is in, if it is a block's first. */
+static void take_unmapped_at(struct zone *zone, struct page *page,
+			     struct list_head *blocks)
+{
+	unsigned int i, order;
+
+	guard(spinlock_irqsave)(&zone->lock);
+
+	if (!page_is_unmapped(page))
+		return;
+	page = rmqueue_free_pageblock(zone, page, &order);
+	for (i = 0; page && i < 1 << (order - pageblock_order); i++)
+		list_add_tail(&page[i << pageblock_order].buddy_list, blocks);
+}
+
+/**
+ * __unmapped_return_range - put the free blocks of a range back
+ * @start_pfn: The first page.
+ * @end_pfn: The page after the last.
+ *
+ * For those who are going to take the range from the page allocator, which
+ * refuses to give blocks away that are outside the direct map.
+ *
+ * Context: Process context, may sleep, interrupts enabled.
+ */
+void __unmapped_return_range(unsigned long start_pfn, unsigned long end_pfn)
+{
+	bool stopped = false;
+	unsigned long pfn;
+
+	for (pfn = pageblock_start_pfn(start_pfn); pfn < end_pfn;
+	     pfn += pageblock_nr_pages) {
+		struct page *page = pfn_to_online_page(pfn);
+		LIST_HEAD(blocks);
+
+		if (!page || !page_is_unmapped(page))
+			continue;
+
+		if (!stopped) {
+			stop_trim();
+			drain_all_pages(page_zone(page));
+			stopped = true;
+		}
+
+		take_unmapped_at(page_zone(page), page, &blocks);
+		if (!list_empty(&blocks))
+			give_back(page_zone(page), &blocks);
+		cond_resched();
+	}
+	if (stopped)
+		start_trim();
+}
+
+/* In blocks. */
+static unsigned long reserve(struct zone *zone)
+{
+	return min(RESERVE_BLOCKS, DIV_ROUND_UP(zone_managed_pages(zone) / 1024,
+						pageblock_nr_pages));
+}
+
+/*
+ * Halve what is free beyond the reserve: a VM that starts in place of another
+ * finds its blocks, and what nobody asks for is back within seconds.
+ */
+static void trim(struct work_struct *work)
+{
+	bool more = false;
+	struct zone *zone;
+
+	for_each_populated_zone(zone) {
+		unsigned long keep = reserve(zone), nr = nr_free_blocks(zone);
+
+		if (zone_page_state(zone, NR_OUT_OF_MAP) >> pageblock_order > keep)
+			more = true;
+		if (nr <= keep)
+			continue;
+
+		nr -= keep;
+		nr = max(DIV_ROUND_UP(nr, 2), min(nr, TRIM_BLOCKS));
+		while (nr) {
+			unsigned int batch = min(nr, BATCH);
+
+			if (!return_blocks(zone, batch))
+				break;
+			nr -= batch;
+			cond_resched();
+		}
+	}
+
+	/* Nothing tells when a block becomes free. */
+	if (more)
+		queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
+}
+
+/*
+ * What would be saved from outside the direct map, or written to it, has no
+ * address.  So hibernation begins with everything in the direct map.
+ */
+static int pm_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	switch (action) {
+	case PM_HIBERNATION_PREPARE:
+		WRITE_ONCE(hibernating, true);
+		unmapped_return_all(NULL);
+		if (!global_zone_page_state(NR_OUT_OF_MAP))
+			return NOTIFY_OK;
+		WRITE_ONCE(hibernating, false);
+		pr_info("memory is in use outside the direct map, cannot hibernate\n");
+		return notifier_from_errno(-EBUSY);
+	case PM_POST_HIBERNATION:
+		WRITE_ONCE(hibernating, false);
+		return NOTIFY_OK;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block pm_nb = {
+	.notifier_call = pm_notify,
+};
+
+static int __init unmapped_alloc_param(char *arg)
+{
+	return kstrtobool(arg, &enabled_by_user);
+}
+early_param("unmapped_alloc", unmapped_alloc_param);
+
+/* Return: why there can be no such blocks on this machine, NULL if there can. */
+static const char *__init reason_against(void)
+{
+	if (!enabled_by_user)
+		return "by command line";
+	if (!can_set_direct_map())
+		return "the direct map cannot be changed";
+	if (!mermap_supported())
+		return "no ephemeral mappings";
+	if (debug_pagealloc_enabled())
+		return "debug_pagealloc changes the direct map itself";
+	if (page_group_by_mobility_disabled)
+		return "too little memory";
+	if (pageblock_order < PMD_ORDER)
+		return "page blocks are smaller than what one page table maps";
+	return NULL;
+}
+
+static int __init unmapped_init(void)
+{
+	const char *reason = reason_against();
+
+	if (!reason) {
+		trim_wq = alloc_workqueue("unmapped", WQ_UNBOUND | WQ_FREEZABLE, 1);
+		if (!trim_wq || register_pm_notifier(&pm_nb))
+			reason = "out of memory";
+	}
+	if (reason) {
+		pr_info("off: %s\n", reason);
+		return 0;
+	}
+
+	static_branch_enable(&unmapped_key);
+	return 0;
+}
+late_initcall(unmapped_init);

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kvm-clock in memory that the kernel has no mapping of, whether or not
+ * userspace has one.
+ */
+#include <asm/kvm_para.h>
+#include <asm/pvclock.h>
+#include <asm/pvclock-abi.h>
+#include <errno.h>
+#include <string.h>
+
+#include <linux/falloc.h>
+#include <linux/sizes.h>
+
+#include "kvm_syscalls.h"
+#include "kvm_test_harness.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+#include "ucall_common.h"
+
+#define GMEM_SHARED	(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+
+#define CLOCK_SLOT	1
+#define CLOCK_GPA	((gpa_t)SZ_4G)
+#define CLOCK_PAGES	2
+
+/* Until it is told to stop, the guest reports what its clock at @gpa says. */
+struct clock_args {
+	u64 msr;
+	u64 gpa;
+};
+
+static struct clock_args args;
+
+static void guest_code(void)
+{
+	struct pvclock_vcpu_time_info *pvti;
+	u64 last_msr = 0;
+
+	for (;;) {
+		struct clock_args a = READ_ONCE(args);
+
+		if (a.msr != last_msr)
+			wrmsr(MSR_KVM_SYSTEM_TIME_NEW, a.msr);
+		last_msr = a.msr;
+		pvti = (void *)a.gpa;
+		GUEST_ASSERT_EQ(READ_ONCE(pvti->version) & 1, 0);
+		GUEST_SYNC(pvti->version ? __pvclock_read_cycles(pvti, rdtsc()) : 0);
+	}
+}
+
+FIXTURE(clock) {
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	size_t size;
+	u8 *mem;
+	int fd;
+};
+
+FIXTURE_VARIANT(clock) {
+	u64 flags;
+	bool mapped;
+};
+
+FIXTURE_VARIANT_ADD(clock, plain) {
+	.flags = GMEM_SHARED,
+	.mapped = true,
+};
+
+FIXTURE_VARIANT_ADD(clock, no_direct_map) {
+	.flags = GMEM_SHARED | GUEST_MEMFD_FLAG_NO_DIRECT_MAP,
+	.mapped = true,
+};
+
+/* userspace_addr has nothing to do with the memory of the guest. */
+FIXTURE_VARIANT_ADD(clock, no_direct_map_no_user_mapping) {
+	.flags = GMEM_SHARED | GUEST_MEMFD_FLAG_NO_DIRECT_MAP,
+	.mapped = false,
+};
+
+static void set_slot(struct kvm_vm *vm, size_t size, void *mem, int fd)
+{
+	vm_set_user_memory_region2(vm, CLOCK_SLOT, KVM_MEM_GUEST_MEMFD, CLOCK_GPA,
+				   size, mem, fd, 0);
+}
+
+FIXTURE_SETUP(clock)
+{
+	self->vm = vm_create_with_one_vcpu(&self->vcpu, guest_code);
+	self->size = CLOCK_PAGES * getpagesize();
+	self->fd = vm_create_guest_memfd(self->vm, self->size, variant->flags);
+	self->mem = kvm_mmap(self->size, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd);
+	set_slot(self->vm, self->size, variant->mapped ? self->mem : NULL, self->fd);
+	virt_map(self->vm, CLOCK_GPA, CLOCK_GPA, CLOCK_PAGES);
+}
+
+FIXTURE_TEARDOWN(clock)
+{
+	kvm_munmap(self->mem, self->size);
+	kvm_close(self->fd);
+	kvm_vm_free(self->vm);
+}
+
+static void set_clock(struct kvm_vm *vm, u64 ns)
+{
+	struct kvm_clock_data data = { .clock = ns };
+
+	vm_ioctl(vm, KVM_SET_CLOCK, &data);
+}
+
+static u64 get_clock(struct kvm_vm *vm)
+{
+	struct kvm_clock_data data;
+
+	vm_ioctl(vm, KVM_GET_CLOCK, &data);
+	return data.clock;
+}
+
+static u64 run_guest(struct kvm_vcpu *vcpu, u64 msr, u64 gpa)
+{
+	struct ucall uc;
+
+	args = (struct clock_args) { msr, gpa };
+	sync_global_to_guest(vcpu->vm, args);
+	vcpu_run(vcpu);
+	switch (get_ucall(vcpu, &uc)) {
+	case UCALL_SYNC:
+		return uc.args[1];
+	case UCALL_ABORT:
+		REPORT_GUEST_ASSERT(uc);
+	default:
+		TEST_FAIL("Unexpected exit: %s", exit_reason_str(vcpu->run->exit_reason));
+	}
+}
+
+static u64 run_clock(struct kvm_vcpu *vcpu, u64 gpa)
+{
+	return run_guest(vcpu, gpa | KVM_MSR_ENABLED, gpa);
+}
+
+/* The guest's time is between the host's before and after. */
+#define EXPECT_CLOCK_AT(gpa)						\
+do {									\
+	u64 before = get_clock(self->vm);				\
+	u64 now = run_clock(self->vcpu, gpa);				\
+	u64 after = get_clock(self->vm);				\
+									\
+	EXPECT_LE(before, now);						\
+	EXPECT_LE(now, after);						\
+} while (0)
+
+TEST_F(clock, runs)
+{
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		EXPECT_CLOCK_AT(CLOCK_GPA);
+		usleep(1000);
+	}
+}
+
+TEST_F(clock, follows_what_userspace_sets)
+{
+	u64 ns;
+
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	for (ns = 0; ns < 10000 * NSEC_PER_SEC; ns += 3000 * NSEC_PER_SEC) {
+		set_clock(self->vm, ns);
+		EXPECT_CLOCK_AT(CLOCK_GPA);
+	}
+}
+
+TEST_F(clock, is_at_the_end_of_a_page)
+{
+	gpa_t gpa = CLOCK_GPA + getpagesize() - sizeof(struct pvclock_vcpu_time_info);
+	size_t i;
+
+	memset(self->mem, 0xa5, gpa - CLOCK_GPA);
+	EXPECT_CLOCK_AT(gpa);
+	for (i = 0; i < gpa - CLOCK_GPA; i++)
+		ASSERT_EQ(0xa5, self->mem[i]);
+	for (i = getpagesize(); i < self->size; i++)
+		ASSERT_EQ(0, self->mem[i]);
+}
+
+TEST_F(clock, moves)
+{
+	gpa_t next = CLOCK_GPA + getpagesize() + 64;
+	u8 old[64];
+
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	memcpy(old, self->mem, sizeof(old));
+	EXPECT_CLOCK_AT(next);
+	set_clock(self->vm, 5000 * NSEC_PER_SEC);
+	EXPECT_CLOCK_AT(next);
+	EXPECT_EQ(0, memcmp(old, self->mem, sizeof(old)));
+}
+
+TEST_F(clock, stops)
+{
+	u8 old[64];
+
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	run_guest(self->vcpu, 0, CLOCK_GPA);
+	memcpy(old, self->mem, sizeof(old));
+	set_clock(self->vm, 5000 * NSEC_PER_SEC);
+	run_guest(self->vcpu, 0, CLOCK_GPA);
+	EXPECT_EQ(0, memcmp(old, self->mem, sizeof(old)));
+}
+
+TEST_F(clock, tells_that_the_guest_was_paused)
+{
+	struct pvclock_vcpu_time_info *pvti = (void *)self->mem;
+
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	EXPECT_EQ(0, pvti->flags & PVCLOCK_GUEST_STOPPED);
+	vcpu_ioctl(self->vcpu, KVM_KVMCLOCK_CTRL, NULL);
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	EXPECT_NE(0, pvti->flags & PVCLOCK_GUEST_STOPPED);
+
+	/* That stays until the guest has noticed. */
+	set_clock(self->vm, 5000 * NSEC_PER_SEC);
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	EXPECT_NE(0, pvti->flags & PVCLOCK_GUEST_STOPPED);
+	pvti->flags &= ~PVCLOCK_GUEST_STOPPED;
+	set_clock(self->vm, 6000 * NSEC_PER_SEC);
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	EXPECT_EQ(0, pvti->flags & PVCLOCK_GUEST_STOPPED);
+}
+
+TEST_F(clock, runs_in_new_memory)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		EXPECT_CLOCK_AT(CLOCK_GPA);
+		kvm_fallocate(self->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      0, self->size);
+		set_clock(self->vm, i * 1000 * NSEC_PER_SEC);
+	}
+}
+
+TEST_F(clock, runs_in_a_new_slot)
+{
+	void *mem = variant->mapped ? self->mem : NULL;
+
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	set_slot(self->vm, 0, mem, self->fd);
+	set_clock(self->vm, 1000 * NSEC_PER_SEC);
+	set_slot(self->vm, self->size, mem, self->fd);
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	set_clock(self->vm, 2000 * NSEC_PER_SEC);
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+}
+
+TEST_F(clock, survives_a_poll_by_userspace)
+{
+	u64 msr;
+
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	msr = vcpu_get_msr(self->vcpu, MSR_KVM_SYSTEM_TIME_NEW);
+	EXPECT_EQ(CLOCK_GPA | KVM_MSR_ENABLED, msr);
+	vcpu_set_msr(self->vcpu, MSR_KVM_SYSTEM_TIME_NEW, msr);
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+}
+
+/* There a mapping has to last, and whoever asks for it is told. */
+TEST_F(clock, xen_is_refused)
+{
+	struct kvm_xen_vcpu_attr attr = {
+		.type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_TIME_INFO,
+		.u.gpa = CLOCK_GPA,
+	};
+	int caps = kvm_check_cap(KVM_CAP_XEN_HVM);
+	long ret;
+
+	if (!(caps & KVM_XEN_HVM_CONFIG_SHARED_INFO))
+		return;
+
+	ret = __vcpu_ioctl(self->vcpu, KVM_XEN_VCPU_SET_ATTR, &attr);
+	if (variant->flags & GUEST_MEMFD_FLAG_NO_DIRECT_MAP) {
+		EXPECT_EQ(-1, ret);
+		EXPECT_EQ(EOPNOTSUPP, errno);
+	} else {
+		EXPECT_EQ(0, ret);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	u64 flags = GMEM_SHARED | GUEST_MEMFD_FLAG_NO_DIRECT_MAP;
+
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_GUEST_MEMFD));
+	TEST_REQUIRE((kvm_check_cap(KVM_CAP_GUEST_MEMFD_FLAGS) & flags) == flags);
+	TEST_REQUIRE(sys_clocksource_is_based_on_tsc());
+
+	return test_harness_run(argc, argv);
+}
