@@ -7,6 +7,9 @@
  *                                for the control it always has
  * absence hwpoison KIND CONTROL  a poisoned page of that kind never comes
  *                                back, those around it do; the control's stays
+ * absence clock KIND CONTROL     kvm-clock runs in a page of that kind, which is
+ *                                as absent as if it did not; the control's
+ *                                clock runs, and the control is found
  * absence hold KIND -- COMMAND   runs the command while such memory lives
  *
  * Exit: 0 as claimed, 1 not so, 2 it cannot be told; hold: the command's.
@@ -16,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +31,11 @@
 /* Not a multiple of what a PMD maps. */
 #define NR_PAGES 700
 #define POISONED_PAGE 333
+/* In the middle of a page; the secret is at its beginning. */
+#define CLOCK_OFFSET (77 * MEM_PAGE + 0x800)
+#ifndef MSR_KVM_SYSTEM_TIME_NEW
+#define MSR_KVM_SYSTEM_TIME_NEW 0x4b564d01
+#endif
 #define HWPOISON_FILE "/sys/kernel/debug/hwpoison/corrupt-pfn"
 #define UNPOISON_FILE "/sys/kernel/debug/hwpoison/unpoison-pfn"
 
@@ -233,6 +242,64 @@ static int hwpoison(struct mem *mem)
 	return wrong;
 }
 
+/* The clock is in the page of the secret, which the guest writes after that. */
+static int start_clock(struct mem *mem)
+{
+	struct {
+		struct kvm_msrs header;
+		struct kvm_msr_entry entry;
+	} msrs = {
+		.header.nmsrs = 1,
+		.entry.index = MSR_KVM_SYSTEM_TIME_NEW,
+		.entry.data = (TINY_VM_GPA + CLOCK_OFFSET) | 1,
+	};
+
+	if (ioctl(mem->vm.vcpu, KVM_SET_MSRS, &msrs) == 1)
+		return 0;
+	printf("%s: KVM_SET_MSRS: %s\n", mem->kind->name, strerror(errno));
+	return 2;
+}
+
+/* A clock that was written has a version, an even one, and a scale. */
+static bool clock_runs(const struct mem *mem)
+{
+	const uint32_t *clock = (void *)(mem->map + CLOCK_OFFSET);
+	uint32_t version = clock[0], mul = clock[6];
+
+	printf("%s: version %u, tsc_to_system_mul %u\n", mem->kind->name, version,
+	       mul);
+	return version && version % 2 == 0 && mul;
+}
+
+static int kvm_clock(struct mem *mem)
+{
+	struct kcore_result result;
+	struct secret secrets[BOTH];
+	uint64_t pfns[BOTH][NR_PAGES];
+	int wrong, err;
+
+	for (int i = 0; i < BOTH; i++) {
+		memset(mem[i].map + CLOCK_OFFSET, 0, 64);
+		if (start_clock(&mem[i]) || secret_new(&secrets[i]) ||
+		    mem_plant(&mem[i], &secrets[i], CLOCK_OFFSET / MEM_PAGE) ||
+		    mem_pfns(&mem[i], pfns[i]))
+			return 2;
+	}
+	wrong = claim(clock_runs(&mem[CONTROL]), "the control's clock runs");
+	wrong |= claim(clock_runs(&mem[SUBJECT]), "the clock runs");
+	wrong |= claim(maps_pfn(pfns[CONTROL][CLOCK_OFFSET / MEM_PAGE]) == 1,
+		       "the direct map has the page of the control's clock");
+	wrong |= claim(count_mapped(pfns[SUBJECT]) == 0,
+		       "the direct map does not have the page of the clock");
+	err = scan(secrets, &result);
+	if (err)
+		return err;
+	wrong |= claim(kcore_first_find(&result, CONTROL),
+		       "what is beside the control's clock is found");
+	return wrong | claim(!kcore_first_find(&result, SUBJECT),
+			     "what is beside the clock is not found");
+}
+
 static int hold(struct mem *mem, char **command)
 {
 	int status;
@@ -257,7 +324,7 @@ static int hold(struct mem *mem, char **command)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: absence kcore|ptdump|hwpoison KIND CONTROL\n"
+		"usage: absence kcore|ptdump|hwpoison|clock KIND CONTROL\n"
 		"       absence hold KIND -- COMMAND...\n"
 		"kinds: %s\n", mem_kind_names());
 	return 2;
@@ -292,5 +359,7 @@ int main(int argc, char **argv)
 		return ptdump(mem);
 	if (!strcmp(argv[1], "hwpoison"))
 		return hwpoison(mem);
+	if (!strcmp(argv[1], "clock"))
+		return kvm_clock(mem);
 	return usage();
 }

@@ -29,6 +29,9 @@ t "kcore: memfd_secret is absent, memfd is found" absence kcore secretmem memfd
 t "ptdump: mappable guest_memfd is absent, and back when freed" absence ptdump gmem_mmap plain
 t "ptdump: memfd_secret is absent, and back when freed" absence ptdump secretmem memfd
 
+t "kvm-clock: runs in mappable guest_memfd, which stays absent" \
+	absence clock gmem_mmap plain
+
 t "dm_watch loads" insmod /modules/dm_watch.ko
 t "dm_watch: every CPU can read plain guest_memfd" dm_watch_test plain
 t "dm_watch: every CPU can read private plain guest_memfd" dm_watch_test private_plain

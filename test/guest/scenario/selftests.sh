@@ -22,7 +22,24 @@ cd /kvm || exit 1
 t "kvm: guest_memfd_test" must ./guest_memfd_test
 t "kvm: guest_memfd_no_direct_map_test" must ./guest_memfd_no_direct_map_test
 t "kvm: guest_memfd_no_direct_map_guest_test" must ./guest_memfd_no_direct_map_guest_test
+t "kvm: guest_memfd_write_test" must ./guest_memfd_write_test
+t "kvm: guest_memfd_write_stress_test" must ./guest_memfd_write_stress_test
+t "kvm: kvm_clock_no_direct_map_test" must ./x86/kvm_clock_no_direct_map_test
 if [ "${1:-}" != core ]; then
+	# upstream's, where KVM itself is at the memory of the guest; they all
+	# pass on anonymous memory
+	export KVM_TEST_BACKING_SRC=guest_memfd_no_direct_map
+	for test in steal_time x86/kvm_clock_test x86/kvm_pv_test x86/hyperv_clock \
+		x86/svm_int_ctl_test x86/svm_nested_clear_efer_svme \
+		x86/svm_nested_pat_test x86/svm_nested_shutdown_test \
+		x86/svm_nested_vmcb12_gpa x86/svm_vmcall_test x86/hyperv_svm_test \
+		x86/nested_close_kvm_test x86/nested_dirty_log_test \
+		x86/nested_invalid_cr3_test x86/nested_set_state_test \
+		x86/nested_tdp_fault_test x86/nested_tsc_adjust_test \
+		x86/nested_x2apic_test x86/smm_test x86/state_test; do
+		t "kvm: $test outside the direct map" must ./$test
+	done
+	unset KVM_TEST_BACKING_SRC
 	for type in guest_memfd guest_memfd_no_direct_map; do
 		t "kvm: demand_paging_test -s $type" \
 			must ./demand_paging_test -b 4M -v 2 -s $type

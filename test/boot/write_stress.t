@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# write() against faults, holes, other writers and four vCPUs, for five minutes.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+boot_tap write_stress -c 4 -t 600 -- /scenario/write_stress.sh 150
