@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * liboffmap: guest memory that the host kernel's direct map does not have.
+ *
+ * A VMM creates a memory for its VM, maps it into itself, binds ranges of it
+ * to memslots and fills them.  What holds for every function:
+ *
+ *  - 0 is success, a negative number is -errno; what is returned through a
+ *    pointer (ret_*) is written on success only;
+ *  - nothing is printed, no signal is touched, nothing is kept between calls
+ *    but what is in struct offmap_mem;
+ *  - any thread may call any function at any time; offmap_free() is the
+ *    caller's to keep apart from other uses of the same memory;
+ *  - descriptors that the library opens are closed on exec.
+ *
+ * See liboffmap(3).
+ */
+#ifndef OFFMAP_H
+#define OFFMAP_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define OFFMAP_API __attribute__((visibility("default")))
+#else
+#define OFFMAP_API
+#endif
+
+#define OFFMAP_VERSION_MAJOR 0
+#define OFFMAP_VERSION_MINOR 1
+
+/* The version of the library in use: major in the upper 16 bits. */
+OFFMAP_API uint32_t offmap_version(void);
+
+/* Why memory cannot be kept out of the direct map; offmap_reason() in words. */
+enum offmap_reason {
+	OFFMAP_REASON_NONE,		/* it can be */
+	OFFMAP_REASON_NO_KVM,		/* /dev/kvm is not there */
+	OFFMAP_REASON_KVM_DENIED,	/* /dev/kvm may not be opened */
+	OFFMAP_REASON_KVM_FAILS,	/* it does not open, for another reason */
+	OFFMAP_REASON_KVM_API,		/* KVM_GET_API_VERSION is not 12 */
+	OFFMAP_REASON_NO_VM,		/* KVM_CREATE_VM fails */
+	OFFMAP_REASON_NO_GUEST_MEMFD,	/* no guest_memfd that can be mapped */
+	OFFMAP_REASON_NO_FLAG,		/* no GUEST_MEMFD_FLAG_NO_DIRECT_MAP */
+};
+
+/* What the kernel can do for a VM. */
+#define OFFMAP_CAN_PROTECT	(1U << 0)	/* everything in this header */
+#define OFFMAP_CAN_WRITE	(1U << 1)	/* fill without a mapping: fast */
+
+struct offmap_support {
+	uint32_t features;		/* OFFMAP_CAN_* */
+	uint32_t reason;		/* enum offmap_reason */
+	int32_t error;			/* the errno behind reason, or 0 */
+	uint32_t max_slots;		/* memslots a VM can have, 0: unknown */
+	uint64_t guest_memfd_flags;	/* as KVM_CAP_GUEST_MEMFD_FLAGS says */
+	uint64_t reserved[4];		/* 0 */
+};
+
+/*
+ * What does the running kernel support?
+ *
+ * @kvm: a VM, which gives the answer for that VM; or /dev/kvm, or -1 to have
+ *       /dev/kvm opened and closed: both make a VM of the default type and
+ *       remove it again.
+ *
+ * That there is no support is an answer, not an error: the reason is in
+ * @ret_support.
+ *
+ * 0, or
+ *  -EINVAL  @ret_support is NULL
+ *  -EBADF   @kvm is not an open descriptor
+ *  -ENOTTY  @kvm is something else than a VM or /dev/kvm
+ */
+OFFMAP_API int offmap_probe(int kvm, struct offmap_support *ret_support);
+
+/* A sentence without a full stop; never NULL.  For unknown reasons too. */
+OFFMAP_API const char *offmap_reason(uint32_t reason);
+
+/* One guest_memfd out of the direct map. */
+struct offmap_mem;
+
+/*
+ * Creates memory for a VM.  No page is allocated yet.
+ *
+ * @vm:    the VM; not needed any more after the call, but the memory can be
+ *         bound to this VM only
+ * @size:  in bytes, a multiple of the page size
+ * @flags: 0
+ *
+ * 0, or
+ *  -EINVAL      @size is 0, not a multiple of the page size or larger than a
+ *               file can be; @flags is not 0; @ret_mem is NULL
+ *  -EBADF       @vm is not an open descriptor
+ *  -ENOTTY      @vm is not a VM
+ *  -EOPNOTSUPP  this VM cannot have such memory: offmap_probe() tells why
+ *  -ENOMEM      out of memory
+ *  -EMFILE, -ENFILE  out of file descriptors
+ */
+OFFMAP_API int offmap_create(int vm, uint64_t size, uint32_t flags,
+			     struct offmap_mem **ret_mem);
+
+/*
+ * Closes the memory.  Its pages live on while a mapping of it does; slots
+ * that it is bound to lose them, so unbind those first.  NULL is no error.
+ * Always returns NULL.
+ */
+OFFMAP_API struct offmap_mem *offmap_free(struct offmap_mem *mem);
+
+/* The guest_memfd; it stays the library's to close. */
+OFFMAP_API int offmap_fd(const struct offmap_mem *mem);
+OFFMAP_API uint64_t offmap_size(const struct offmap_mem *mem);
+
+/* What was there when it was created: OFFMAP_CAN_*. */
+OFFMAP_API uint32_t offmap_features(const struct offmap_mem *mem);
+
+/* For offmap_map(): take the place of what is mapped at @at. */
+#define OFFMAP_MAP_FIXED	(1U << 0)
+
+/*
+ * Maps a range of the memory into this process, shared, readable and
+ * writable, not inherited by fork().
+ *
+ * @at: where; with OFFMAP_MAP_FIXED exactly there, else a hint that may be
+ *      NULL
+ *
+ * 0, or
+ *  -EINVAL  a pointer is NULL; @offset, @size or, with OFFMAP_MAP_FIXED, @at is
+ *           not a multiple of the page size; @size is 0; the range is not
+ *           inside the memory; @flags has unknown bits
+ *  -ENOMEM  no room in the address space, or out of memory
+ */
+OFFMAP_API int offmap_map(const struct offmap_mem *mem, void *at,
+			  uint64_t offset, uint64_t size, uint32_t flags,
+			  void **ret_addr);
+
+/*
+ * Removes a mapping.
+ *
+ * 0, or
+ *  -EINVAL  @addr or @size is not a multiple of the page size, or @size is 0
+ *  -ENOMEM  the address space would have too many mappings
+ */
+OFFMAP_API int offmap_unmap(void *addr, uint64_t size);
+
+/* A memslot: where the guest sees a range of a memory. */
+struct offmap_slot {
+	uint32_t slot;		/* its number; the address space in bits 16-31 */
+	uint32_t flags;		/* 0 */
+	uint64_t guest_addr;	/* guest physical address */
+	uint64_t offset;	/* in the memory */
+	uint64_t size;
+	void *addr;		/* where offmap_map() put this range */
+	uint64_t reserved[2];	/* 0 */
+};
+
+/*
+ * Makes a memslot.  KVM allows a page of the memory in one slot at a time,
+ * and never changes such a slot: unbind it and bind it anew.
+ *
+ * 0, or
+ *  -EINVAL  a pointer is NULL; an address, the offset or the size is not a
+ *           multiple of the page size; the size is 0; the range is not
+ *           inside the memory; flags or a reserved field is not 0; the slot
+ *           number is too large; the memory is that of another VM; the slot
+ *           exists
+ *  -EEXIST  the guest has memory of another slot there, or part of the range
+ *           is bound already
+ *  -EBADF   @vm is not an open descriptor
+ *  -ENOTTY  @vm is not a VM
+ *  -EIO     the VM belongs to another process
+ *  -ENOMEM  out of memory
+ */
+OFFMAP_API int offmap_bind(int vm, const struct offmap_mem *mem,
+			   const struct offmap_slot *slot);
+
+/*
+ * Deletes a memslot; the contents of the memory stay.
+ *
+ * 0, or
+ *  -EINVAL  there is no such slot
+ *  -EBADF, -ENOTTY, -EIO, -ENOMEM  as above
+ */
+OFFMAP_API int offmap_unbind(int vm, uint32_t slot);
+
+/*
+ * Fills a range from a buffer.  Where the kernel has write() on guest_memfd
+ * (OFFMAP_CAN_WRITE) this is one system call, otherwise a copy through a
+ * mapping that is gone when the call returns.
+ *
+ * 0, or
+ *  -EINVAL  a pointer is NULL; the range is not inside the memory
+ *  -EFAULT  the buffer cannot be read; without OFFMAP_CAN_WRITE that is a
+ *           SIGSEGV, as with any copy
+ *  -ENOMEM, -ENOSPC  out of memory; part of the range may be filled
+ *  -EINTR   a signal came; part of the range may be filled
+ */
+OFFMAP_API int offmap_populate(const struct offmap_mem *mem, uint64_t offset,
+			       const void *data, uint64_t size);
+
+/*
+ * The same from a file descriptor (file, pipe, socket) at its position.
+ * *@ret_done is less than @size only when the end of the file came first.
+ *
+ * 0, or what offmap_populate() and read(2) give; -EAGAIN when the descriptor
+ * does not block and has nothing.  Part of the range may be filled then.
+ */
+OFFMAP_API int offmap_populate_fd(const struct offmap_mem *mem,
+				  uint64_t offset, int fd, uint64_t size,
+				  uint64_t *ret_done);
+
+/*
+ * Gives the pages of a range back to the kernel, zeroed.  Guest and VMM find
+ * zeroes there afterwards.
+ *
+ * 0, or
+ *  -EINVAL  @offset or @size is not a multiple of the page size, @size is 0,
+ *           or the range is not inside the memory
+ *  -EINTR   a signal came
+ */
+OFFMAP_API int offmap_discard(const struct offmap_mem *mem, uint64_t offset,
+			      uint64_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

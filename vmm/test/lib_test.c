@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT
+/* liboffmap against a double of /dev/kvm: what it asks for, what it refuses. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fake_kvm.h"
+#include "kvm_abi.h"
+#include "offmap.h"
+#include "tap.h"
+
+#define PAGE 4096UL
+#define MIB (1UL << 20)
+
+static int new_vm(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR);
+	int vm = ioctl(kvm, KVM_CREATE_VM, 0UL);
+
+	close(kvm);
+	return vm;
+}
+
+static struct offmap_support probed(int fd)
+{
+	struct offmap_support support;
+
+	memset(&support, 0xff, sizeof(support));
+	is_int(offmap_probe(fd, &support), 0, "probe answers");
+	return support;
+}
+
+static void test_probe_says_yes(void)
+{
+	struct offmap_support s;
+	int kvm, vm;
+
+	fake_kvm_reset();
+	s = probed(-1);
+	is_int(s.features, OFFMAP_CAN_PROTECT, "probe: the machine can protect");
+	is_int(s.reason, OFFMAP_REASON_NONE, "probe: no reason");
+	is_int(s.guest_memfd_flags, 7, "probe: the flags of KVM");
+	is_int(s.max_slots, 256, "probe: the number of slots");
+	fake_kvm.gmem_flags |= GUEST_MEMFD_FLAG_WRITE;
+	kvm = open("/dev/kvm", O_RDWR);
+	vm = new_vm();
+	is_int(probed(kvm).features, OFFMAP_CAN_PROTECT | OFFMAP_CAN_WRITE,
+	       "probe: write() is seen, asked through /dev/kvm");
+	is_int(probed(vm).features, OFFMAP_CAN_PROTECT | OFFMAP_CAN_WRITE,
+	       "probe: write() is seen, asked through a VM");
+	close(vm);
+	close(kvm);
+}
+
+static void test_probe_says_why_not(void)
+{
+	struct offmap_support s;
+
+	fake_kvm_reset();
+	fake_kvm.open_error = ENOENT;
+	s = probed(-1);
+	is_int(s.reason, OFFMAP_REASON_NO_KVM, "probe: no /dev/kvm");
+	is_int(s.error, ENOENT, "probe: and its errno");
+	is_int(s.features, 0, "probe: and no features");
+	fake_kvm.open_error = EACCES;
+	is_int(probed(-1).reason, OFFMAP_REASON_KVM_DENIED, "probe: /dev/kvm not allowed");
+	fake_kvm.open_error = EMFILE;
+	is_int(probed(-1).reason, OFFMAP_REASON_KVM_FAILS, "probe: another error of open()");
+	fake_kvm_reset();
+	fake_kvm.api = 11;
+	is_int(probed(-1).reason, OFFMAP_REASON_KVM_API, "probe: another API");
+	fake_kvm_reset();
+	fake_kvm.create_vm_error = ENOMEM;
+	is_int(probed(-1).reason, OFFMAP_REASON_NO_VM, "probe: no VM to be had");
+	fake_kvm_reset();
+	fake_kvm.gmem_flags = -1;
+	is_int(probed(-1).reason, OFFMAP_REASON_NO_GUEST_MEMFD,
+	       "probe: a kernel that does not know the capability");
+	fake_kvm.gmem_flags = GUEST_MEMFD_FLAG_NO_DIRECT_MAP;
+	is_int(probed(-1).reason, OFFMAP_REASON_NO_GUEST_MEMFD,
+	       "probe: guest_memfd that cannot be mapped");
+	fake_kvm.gmem_flags = OFFMAP_GMEM_SHARED;
+	is_int(probed(-1).reason, OFFMAP_REASON_NO_FLAG, "probe: a kernel without the series");
+}
+
+static void test_probe_bad_input(void)
+{
+	struct offmap_support s;
+	int pipe_fds[2];
+
+	fake_kvm_reset();
+	is_int(offmap_probe(-1, NULL), -EINVAL, "probe: NULL");
+	is_int(offmap_probe(987, &s), -EBADF, "probe: a closed descriptor");
+	if (pipe(pipe_fds))
+		abort();
+	is_int(offmap_probe(pipe_fds[0], &s), -ENOTTY, "probe: a pipe");
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	for (uint32_t i = 0; i < 12; i++)
+		if (!offmap_reason(i) || !*offmap_reason(i))
+			ok(false, "every reason has words");
+	ok(true, "every reason has words, unknown ones too");
+	is_int(offmap_version(), 1, "the version is that of the header");
+}
+
+static void test_create_bad_input(void)
+{
+	struct offmap_mem *mem = (void *)1;
+	int vm, kvm;
+
+	fake_kvm_reset();
+	vm = new_vm();
+	kvm = open("/dev/kvm", O_RDWR);
+	is_int(offmap_create(vm, MIB + 1, 0, &mem), -EINVAL, "create: size not a multiple of a page");
+	is_int(offmap_create(vm, 0, 0, &mem), -EINVAL, "create: size 0");
+	is_int(offmap_create(vm, 1ULL << 63, 0, &mem), -EINVAL, "create: size beyond a file's");
+	is_int(offmap_create(vm, MIB, 1, &mem), -EINVAL, "create: an unknown flag");
+	is_int(offmap_create(vm, MIB, 0, NULL), -EINVAL, "create: NULL");
+	is_int(offmap_create(-1, MIB, 0, &mem), -EBADF, "create: no VM");
+	is_int(offmap_create(987, MIB, 0, &mem), -EBADF, "create: a closed VM");
+	is_int(offmap_create(0, MIB, 0, &mem), -ENOTTY, "create: stdin as VM");
+	is_int(offmap_create(kvm, MIB, 0, &mem), -ENOTTY, "create: /dev/kvm as VM");
+	fake_kvm.gmem_flags = OFFMAP_GMEM_SHARED;
+	is_int(offmap_create(vm, MIB, 0, &mem), -EOPNOTSUPP, "create: a VM without the capability");
+	fake_kvm_reset();
+	vm = new_vm();
+	fake_kvm.create_gmem_error = ENOMEM;
+	is_int(offmap_create(vm, MIB, 0, &mem), -ENOMEM, "create: not enough memory");
+	ok(mem == (void *)1, "create: nothing is returned on failure");
+	ok(!offmap_free(NULL), "free: NULL is fine");
+	close(kvm);
+	close(vm);
+}
+
+static struct offmap_mem *new_mem(int vm, uint64_t size)
+{
+	struct offmap_mem *mem;
+
+	if (offmap_create(vm, size, 0, &mem))
+		abort();
+	return mem;
+}
+
+static void test_map(void)
+{
+	struct offmap_mem *mem;
+	void *addr = NULL, *at;
+	int vm;
+
+	fake_kvm_reset();
+	vm = new_vm();
+	mem = new_mem(vm, MIB);
+	is_int(offmap_size(mem), MIB, "the memory has its size");
+	ok(fcntl(offmap_fd(mem), F_GETFD) & FD_CLOEXEC, "its descriptor is closed on exec");
+	is_int(offmap_map(mem, NULL, PAGE, MIB, 0, &addr), -EINVAL, "map: range beyond the end");
+	is_int(offmap_map(mem, NULL, UINT64_MAX - PAGE + 1, 2 * PAGE, 0, &addr), -EINVAL,
+	       "map: range that wraps");
+	is_int(offmap_map(mem, NULL, 1, PAGE, 0, &addr), -EINVAL, "map: offset not aligned");
+	is_int(offmap_map(mem, NULL, 0, 1, 0, &addr), -EINVAL, "map: size not aligned");
+	is_int(offmap_map(mem, NULL, 0, 0, 0, &addr), -EINVAL, "map: size 0");
+	is_int(offmap_map(mem, NULL, 0, MIB, 2, &addr), -EINVAL, "map: unknown flag");
+	is_int(offmap_map(mem, (void *)1, 0, MIB, OFFMAP_MAP_FIXED, &addr), -EINVAL,
+	       "map: fixed address not aligned");
+	is_int(offmap_map(mem, NULL, 0, MIB, OFFMAP_MAP_FIXED, &addr), -EINVAL,
+	       "map: fixed at NULL");
+	is_int(offmap_map(NULL, NULL, 0, MIB, 0, &addr), -EINVAL, "map: no memory");
+	is_int(offmap_map(mem, NULL, 0, MIB, 0, NULL), -EINVAL, "map: no result");
+	at = mmap(NULL, MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	is_int(offmap_map(mem, at, 0, MIB, OFFMAP_MAP_FIXED, &addr), 0, "map: at a fixed place");
+	ok(addr == at, "map: it is there");
+	memset(addr, 0x77, MIB);
+	is_int(offmap_discard(mem, PAGE, PAGE), 0, "discard: one page");
+	is_int(((uint8_t *)addr)[PAGE], 0, "discard: it is zero");
+	is_int(((uint8_t *)addr)[2 * PAGE], 0x77, "discard: the next one is not");
+	is_int(offmap_discard(mem, PAGE, PAGE / 2), -EINVAL, "discard: half a page");
+	is_int(offmap_unmap(addr, 0), -EINVAL, "unmap: size 0");
+	is_int(offmap_unmap((char *)addr + 1, PAGE), -EINVAL, "unmap: address not aligned");
+	is_int(offmap_unmap(addr, MIB), 0, "unmap");
+	offmap_free(mem);
+	close(vm);
+}
+
+static void test_bind(void)
+{
+	struct offmap_slot slot;
+	struct offmap_mem *mem;
+	void *addr;
+	int vm, other;
+
+	fake_kvm_reset();
+	vm = new_vm();
+	other = new_vm();
+	mem = new_mem(vm, MIB);
+	if (offmap_map(mem, NULL, 0, MIB, 0, &addr))
+		abort();
+	slot = (struct offmap_slot){ .slot = 1, .guest_addr = MIB, .size = MIB, .addr = addr };
+	is_int(offmap_bind(other, mem, &slot), -EINVAL, "bind: to another VM");
+	is_int(offmap_bind(0, mem, &slot), -ENOTTY, "bind: to stdin");
+	is_int(offmap_bind(987, mem, &slot), -EBADF, "bind: to a closed descriptor");
+	is_int(offmap_bind(vm, NULL, &slot), -EINVAL, "bind: no memory");
+	is_int(offmap_bind(vm, mem, NULL), -EINVAL, "bind: no slot");
+	slot.size = MIB + PAGE;
+	is_int(offmap_bind(vm, mem, &slot), -EINVAL, "bind: larger than the memory");
+	slot.size = 0;
+	is_int(offmap_bind(vm, mem, &slot), -EINVAL, "bind: size 0 does not delete");
+	slot.size = MIB;
+	slot.reserved[1] = 1;
+	is_int(offmap_bind(vm, mem, &slot), -EINVAL, "bind: a reserved field");
+	slot.reserved[1] = 0;
+	slot.slot = 300;
+	is_int(offmap_bind(vm, mem, &slot), -EINVAL, "bind: slot number too large");
+	slot.slot = 1;
+	is_int(offmap_bind(vm, mem, &slot), 0, "bind");
+	is_int(offmap_bind(vm, mem, &slot), -EINVAL, "bind: the slot exists");
+	slot.slot = 2;
+	is_int(offmap_bind(vm, mem, &slot), -EEXIST, "bind: the guest has memory there");
+	slot.guest_addr = 8 * MIB;
+	is_int(offmap_bind(vm, mem, &slot), -EEXIST, "bind: the range is bound already");
+	is_int(offmap_unbind(vm, 1), 0, "unbind");
+	is_int(offmap_unbind(vm, 1), -EINVAL, "unbind: twice");
+	is_int(offmap_bind(vm, mem, &slot), 0, "bind: free again, elsewhere");
+	offmap_unmap(addr, MIB);
+	offmap_free(mem);
+	close(vm);
+	close(other);
+}
+
+static bool guest_sees(int vm, uint64_t gpa, const uint8_t *data, size_t size)
+{
+	uint8_t byte;
+
+	for (size_t i = 0; i < size; i++)
+		if (fake_guest_read(vm, gpa + i, &byte) || byte != data[i])
+			return false;
+	return true;
+}
+
+/* Once through a mapping, once through write(). */
+static void test_populate(int flags)
+{
+	static uint8_t data[3 * PAGE + 5];
+	struct offmap_slot slot;
+	struct offmap_mem *mem;
+	uint64_t done_bytes = 77;
+	int vm, fd, pipe_fds[2];
+	void *addr;
+
+	fake_kvm_reset();
+	fake_kvm.gmem_flags |= flags;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = i * 7 + 3;
+	vm = new_vm();
+	mem = new_mem(vm, MIB);
+	is_int(offmap_features(mem), OFFMAP_CAN_PROTECT | (flags ? OFFMAP_CAN_WRITE : 0),
+	       flags ? "with write()" : "without write()");
+	if (offmap_map(mem, NULL, 0, MIB, 0, &addr))
+		abort();
+	slot = (struct offmap_slot){ .size = MIB, .addr = addr };
+	if (offmap_bind(vm, mem, &slot))
+		abort();
+	is_int(offmap_populate(mem, 123, data, sizeof(data)), 0, "populate: at any offset");
+	ok(guest_sees(vm, 123, data, sizeof(data)), "populate: the guest sees it");
+	ok(!memcmp((uint8_t *)addr + 123, data, sizeof(data)), "populate: the VMM too");
+	is_int(offmap_populate(mem, MIB - 5, data, 5), 0, "populate: up to the end");
+	is_int(offmap_populate(mem, MIB - 5, data, 6), -EINVAL, "populate: not beyond it");
+	is_int(offmap_populate(mem, UINT64_MAX, data, 6), -EINVAL, "populate: not far beyond it");
+	is_int(offmap_populate(mem, 0, NULL, 6), -EINVAL, "populate: NULL");
+	is_int(offmap_populate(mem, 0, NULL, 0), 0, "populate: nothing at all");
+	is_int(offmap_populate(NULL, 0, data, 1), -EINVAL, "populate: no memory");
+
+	fd = memfd_create("file", 0);
+	if (write(fd, data, sizeof(data)) != sizeof(data) || lseek(fd, 0, SEEK_SET))
+		abort();
+	is_int(offmap_populate_fd(mem, 65536 + 7, fd, sizeof(data) - 3, &done_bytes), 0,
+	       "populate_fd: part of a file");
+	is_int(done_bytes, sizeof(data) - 3, "populate_fd: says how much");
+	ok(guest_sees(vm, 65536 + 7, data, sizeof(data) - 3), "populate_fd: the guest sees it");
+	is_int(offmap_populate_fd(mem, 0, fd, 100, &done_bytes), 0, "populate_fd: at the end of a file");
+	is_int(done_bytes, 3, "populate_fd: less than asked for");
+	is_int(offmap_populate_fd(mem, MIB, fd, 1, &done_bytes), -EINVAL, "populate_fd: beyond the end");
+	is_int(offmap_populate_fd(mem, 0, 987, 1, &done_bytes), -EBADF, "populate_fd: a closed file");
+	is_int(offmap_populate_fd(mem, 0, fd, 1, NULL), -EINVAL, "populate_fd: no result");
+	if (pipe2(pipe_fds, O_NONBLOCK))
+		abort();
+	is_int(offmap_populate_fd(mem, 0, pipe_fds[0], 1, &done_bytes), -EAGAIN, "populate_fd: an empty pipe");
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	close(fd);
+	offmap_unmap(addr, MIB);
+	offmap_free(mem);
+	close(vm);
+}
+
+struct job {
+	struct offmap_mem *mem;
+	uint64_t offset;
+	int err;
+};
+
+static void *populate_job(void *arg)
+{
+	struct job *job = arg;
+	uint8_t data[512];
+
+	for (int i = 0; i < 100 && !job->err; i++) {
+		memset(data, i + job->offset / 512, sizeof(data));
+		job->err = offmap_populate(job->mem, job->offset, data, sizeof(data));
+	}
+	return NULL;
+}
+
+static void test_threads(void)
+{
+	pthread_t threads[4];
+	struct job jobs[4];
+	struct offmap_mem *mem;
+	int vm, errors = 0;
+
+	fake_kvm_reset();
+	vm = new_vm();
+	mem = new_mem(vm, MIB);
+	for (int i = 0; i < 4; i++) {
+		jobs[i] = (struct job){ mem, i * 512, 0 };
+		if (pthread_create(&threads[i], NULL, populate_job, &jobs[i]))
+			abort();
+	}
+	for (int i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		errors += !!jobs[i].err;
+	}
+	is_int(errors, 0, "four threads fill one page at a time");
+	offmap_free(mem);
+	close(vm);
+}
+
+int main(void)
+{
+	test_probe_says_yes();
+	test_probe_says_why_not();
+	test_probe_bad_input();
+	test_create_bad_input();
+	test_map();
+	test_bind();
+	test_populate(0);
+	test_populate(GUEST_MEMFD_FLAG_WRITE);
+	test_threads();
+	fake_kvm_reset();
+	return done();
+}

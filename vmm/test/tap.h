@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TAP_H
+#define TAP_H
+
+#include <stdbool.h>
+
+/* One claim; what could be wrong with it comes as a format, or "". */
+void ok(bool good, const char *claim);
+void is_int(long long got, long long wanted, const char *claim);
+void is_str(const char *got, const char *wanted, const char *claim);
+void skip(const char *claim, const char *why);
+
+/* Prints the plan; for main() to return. */
+int done(void);
+
+#endif
