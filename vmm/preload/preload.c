@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Stands between a VMM and KVM, by LD_PRELOAD, so that guest memory of a VMM
+ * that knows nothing of it is out of the kernel's direct map.  It goes when
+ * VMMs link to liboffmap themselves.
+ *
+ * What changes is what a VMM does with memslots, with the memory behind them
+ * and with what cannot work on such memory; everything else goes through.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "kvm_abi.h"
+#include "next.h"
+#include "say.h"
+#include "vm.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+#define KVM_FEATURES_LEAF 0x40000001U
+/* KVM_FEATURE_CLOCKSOURCE, CLOCKSOURCE2, CLOCKSOURCE_STABLE_BIT */
+#define KVMCLOCK_FEATURES (1U << 0 | 1U << 3 | 1U << 24)
+
+int ioctl(int fd, unsigned long request, ...);
+
+/* The shim's own calls must not meet the shim. */
+static _Thread_local bool inside;
+
+static int result(int err)
+{
+	if (err >= 0)
+		return err;
+	errno = -err;
+	return -1;
+}
+
+/*
+ * KVM writes the clock through an address of its own, which such memory does
+ * not have: the guest would wait for a clock that never runs.
+ */
+static void hide_kvmclock(struct kvm_cpuid2 *cpuid)
+{
+	if (settings()->keep_kvmclock)
+		return;
+	for (uint32_t i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function == KVM_FEATURES_LEAF)
+			cpuid->entries[i].eax &= ~KVMCLOCK_FEATURES;
+}
+
+static int set_cpuid(int fd, unsigned long request, const struct kvm_cpuid2 *cpuid)
+{
+	size_t size = sizeof(*cpuid) + cpuid->nent * sizeof(cpuid->entries[0]);
+	struct kvm_cpuid2 *copy = malloc(size);
+	int ret, error;
+
+	if (!copy)
+		return result(-ENOMEM);
+	memcpy(copy, cpuid, size);
+	hide_kvmclock(copy);
+	ret = next()->ioctl(fd, request, copy);
+	error = errno;
+	free(copy);
+	errno = error;
+	return ret;
+}
+
+static int set_region(int fd, unsigned long request, const void *arg)
+{
+	struct kvm_userspace_memory_region2 region = { 0 };
+	int err;
+
+	memcpy(&region, arg, request == KVM_SET_USER_MEMORY_REGION ?
+	       sizeof(struct kvm_userspace_memory_region) : sizeof(region));
+	err = vm_set_region(fd, &region);
+	return err == VM_NOT_OURS ? next()->ioctl(fd, request, arg) : result(err);
+}
+
+static int check_extension(int fd, unsigned long capability)
+{
+	int ret = next()->ioctl(fd, KVM_CHECK_EXTENSION, capability);
+
+	if (settings()->observe)
+		return ret;
+	switch (capability) {
+	case KVM_CAP_NR_MEMSLOTS:
+		return ret > 0 ? vm_visible_slots(ret) : ret;
+	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+		/* nothing would go into that ring */
+		return ret > 0 ? 0 : ret;
+	}
+	return ret;
+}
+
+static int kvm_ioctl(int fd, unsigned long request, void *arg)
+{
+	int ret;
+
+	switch (request) {
+	case KVM_CREATE_VM:
+		ret = next()->ioctl(fd, request, arg);
+		if (ret >= 0)
+			vm_created(ret);
+		return ret;
+	case KVM_CHECK_EXTENSION:
+		return check_extension(fd, (unsigned long)arg);
+	case KVM_SET_USER_MEMORY_REGION:
+	case KVM_SET_USER_MEMORY_REGION2:
+		return set_region(fd, request, arg);
+	case KVM_GET_DIRTY_LOG:
+		ret = vm_dirty_log(fd, arg);
+		break;
+	case KVM_CLEAR_DIRTY_LOG:
+		ret = vm_clear_dirty_log(fd, ((struct kvm_clear_dirty_log *)arg)->slot);
+		break;
+	case KVM_GET_SUPPORTED_CPUID:
+		ret = next()->ioctl(fd, request, arg);
+		if (!ret)
+			hide_kvmclock(arg);
+		return ret;
+	case KVM_SET_CPUID2:
+		return set_cpuid(fd, request, arg);
+	default:
+		return next()->ioctl(fd, request, arg);
+	}
+	return ret == VM_NOT_OURS ? next()->ioctl(fd, request, arg) : result(ret);
+}
+
+EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	bool outer = inside;
+	void *arg;
+	va_list ap;
+	int ret;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	/* a signal handler must not find us inside while the guest runs */
+	if (outer || request == KVM_RUN) {
+		if (!outer)
+			vm_starts();
+		return next()->ioctl(fd, request, arg);
+	}
+	/* other than KVM's requests, which some pass as int */
+	if (((request >> 8) & 0xff) != KVMIO)
+		return next()->ioctl(fd, request, arg);
+	inside = true;
+	ret = kvm_ioctl(fd, (uint32_t)request, arg);
+	inside = false;
+	return ret;
+}
+
+/* Memory is about to be replaced, or was taken away. */
+static void gone(void *addr, size_t size)
+{
+	int error = errno;
+
+	if (inside)
+		return;
+	inside = true;
+	vm_range_gone((uintptr_t)addr, size);
+	inside = false;
+	errno = error;
+}
+
+EXPORT void *mmap(void *addr, size_t size, int prot, int flags, int fd,
+		  off_t offset)
+{
+	void *ret = next()->mmap(addr, size, prot, flags, fd, offset);
+
+	if (ret != MAP_FAILED && flags & MAP_FIXED)
+		gone(ret, size);
+	return ret;
+}
+
+/* off_t has 64 bits everywhere here. */
+EXPORT void *mmap64(void *addr, size_t size, int prot, int flags, int fd,
+		    off_t offset)
+{
+	return mmap(addr, size, prot, flags, fd, offset);
+}
+
+EXPORT int munmap(void *addr, size_t size)
+{
+	int ret = next()->munmap(addr, size);
+
+	if (!ret)
+		gone(addr, size);
+	return ret;
+}
+
+EXPORT void *mremap(void *addr, size_t old_size, size_t new_size, int flags, ...)
+{
+	void *to, *ret;
+	va_list ap;
+
+	va_start(ap, flags);
+	to = flags & MREMAP_FIXED ? va_arg(ap, void *) : NULL;
+	va_end(ap);
+	ret = next()->mremap(addr, old_size, new_size, flags, to);
+	if (ret == MAP_FAILED)
+		return ret;
+	if (ret != addr) {
+		gone(addr, old_size);
+		gone(ret, new_size);
+	} else if (new_size < old_size) {
+		gone((char *)addr + new_size, old_size - new_size);
+	}
+	return ret;
+}
+
+EXPORT int madvise(void *addr, size_t size, int advice)
+{
+	int ret = VM_NOT_OURS;
+
+	if (!inside) {
+		inside = true;
+		ret = vm_advise((uintptr_t)addr, size, advice);
+		inside = false;
+	}
+	return ret == VM_NOT_OURS ? next()->madvise(addr, size, advice) : result(ret);
+}
+
+EXPORT int close(int fd)
+{
+	if (!inside && fd >= 0) {
+		inside = true;
+		vm_closed(fd);
+		inside = false;
+	}
+	return next()->close(fd);
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "offmap.h"
+#include "procfs.h"
+#include "ram.h"
+
+#define PAGE 4096UL
+/* Pages whose state is asked at a time. */
+#define BATCH 4096UL
+#define PM_PRESENT (1ULL << 63)
+#define PM_SWAPPED (1ULL << 62)
+
+static const char *file_part(const char *path)
+{
+	return *path ? path : "anonymous memory";
+}
+
+/* Where only this process can see what is written, nobody misses it. */
+static bool vma_may_be_taken(const struct vma *vma, char why[RAM_WHY])
+{
+	if (!vma->writable) {
+		snprintf(why, RAM_WHY, "the VMM itself may not write it");
+		return false;
+	}
+	if (strstr(vma->path, "kvm-gmem")) {
+		snprintf(why, RAM_WHY, "the VMM brings a guest_memfd of its own");
+		return false;
+	}
+	if (!vma->shared || !vma->inode || !strncmp(vma->path, "/dev/zero", 9) ||
+	    !strncmp(vma->path, "/memfd:", 7))
+		return true;
+	snprintf(why, RAM_WHY, "it is a shared mapping of %.150s, and what the guest writes would not get there",
+		 file_part(vma->path));
+	return false;
+}
+
+int ram_check(uint64_t addr, uint64_t size, char ret_why[RAM_WHY])
+{
+	uint64_t at = addr;
+	struct vma *vmas;
+	size_t nr;
+	int err = procfs_vmas(getpid(), &vmas, &nr);
+
+	if (err) {
+		snprintf(ret_why, RAM_WHY, "/proc/self/maps cannot be read: %s", strerror(-err));
+		return err;
+	}
+	for (size_t i = 0; !err && i < nr && at < addr + size; i++) {
+		if (vmas[i].end <= at)
+			continue;
+		if (vmas[i].start > at)
+			break;
+		if (!vma_may_be_taken(&vmas[i], ret_why))
+			err = -EPERM;
+		at = vmas[i].end;
+	}
+	if (!err && at < addr + size) {
+		snprintf(ret_why, RAM_WHY, "nothing is mapped at 0x%llx", (unsigned long long)at);
+		err = -EFAULT;
+	}
+	free(vmas);
+	return err;
+}
+
+static bool is_zero(const uint8_t *page)
+{
+	return !page[0] && !memcmp(page, page + 1, PAGE - 1);
+}
+
+static int move_pages(struct offmap_mem *mem, const uint8_t *from,
+		      uint64_t offset, const bool *there, size_t nr)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < nr; ) {
+		size_t run = 0;
+
+		while (i + run < nr && there[i + run] &&
+		       !is_zero(from + (i + run) * PAGE))
+			run++;
+		if (run)
+			err = offmap_populate(mem, offset + i * PAGE, from + i * PAGE,
+					      run * PAGE);
+		i += run ? run : 1;
+	}
+	return err;
+}
+
+/*
+ * Which pages have something in them?  Of private memory /proc/self/pagemap
+ * knows; what is shared may have pages that are not mapped, and a file has
+ * contents that nobody has read yet: those are looked at, all of them.
+ */
+static int move_contents(struct offmap_mem *mem, uint64_t addr, uint64_t size)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	bool private_anonymous = true;
+	uint64_t entry[BATCH];
+	bool there[BATCH];
+	struct vma *vmas;
+	size_t nr_vmas;
+	int err;
+
+	err = procfs_vmas(getpid(), &vmas, &nr_vmas);
+	for (size_t i = 0; !err && i < nr_vmas; i++)
+		if (vmas[i].start < addr + size && addr < vmas[i].end &&
+		    (vmas[i].shared || vmas[i].inode))
+			private_anonymous = false;
+	if (!err)
+		free(vmas);
+	for (uint64_t done = 0; !err && done < size; done += BATCH * PAGE) {
+		size_t nr = (size - done) / PAGE < BATCH ? (size - done) / PAGE : BATCH;
+		ssize_t got = -1;
+
+		if (fd >= 0 && private_anonymous)
+			got = pread(fd, entry, nr * 8, (addr + done) / PAGE * 8);
+		for (size_t i = 0; i < nr; i++)
+			there[i] = got != (ssize_t)(nr * 8) ||
+				   entry[i] & (PM_PRESENT | PM_SWAPPED);
+		err = move_pages(mem, (const uint8_t *)(uintptr_t)addr + done, done,
+				 there, nr);
+	}
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+int ram_protect(int vm, uint64_t addr, uint64_t size,
+		struct backing **ret_backing, char ret_why[RAM_WHY])
+{
+	struct backing *backing;
+	struct offmap_support support;
+	void *mapped;
+	int err;
+
+	err = ram_check(addr, size, ret_why);
+	if (err)
+		return err;
+	backing = calloc(1, sizeof(*backing));
+	if (!backing) {
+		snprintf(ret_why, RAM_WHY, "out of memory");
+		return -ENOMEM;
+	}
+	err = offmap_create(vm, size, 0, &backing->mem);
+	if (err == -EOPNOTSUPP && !offmap_probe(vm, &support))
+		snprintf(ret_why, RAM_WHY, "%s", offmap_reason(support.reason));
+	else if (err)
+		snprintf(ret_why, RAM_WHY, "no memory out of the direct map: %s", strerror(-err));
+	if (err)
+		goto free_backing;
+	err = move_contents(backing->mem, addr, size);
+	if (!err)
+		err = offmap_map(backing->mem, (void *)(uintptr_t)addr, 0, size,
+				 OFFMAP_MAP_FIXED, &mapped);
+	if (err) {
+		snprintf(ret_why, RAM_WHY, "its contents cannot be moved: %s", strerror(-err));
+		goto free_mem;
+	}
+	*ret_backing = backing;
+	return 0;
+
+free_mem:
+	offmap_free(backing->mem);
+free_backing:
+	free(backing);
+	return err;
+}
+
+int ram_expose(const struct block *block, uint64_t addr, uint64_t size)
+{
+	void *old = (void *)(uintptr_t)addr;
+	uint8_t *copy;
+	int err = 0;
+
+	copy = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		return -errno;
+	for (uint64_t at = 0; at < size; at += PAGE)
+		if (!is_zero((uint8_t *)old + at))
+			memcpy(copy + at, (uint8_t *)old + at, PAGE);
+	if (mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, old) == MAP_FAILED) {
+		err = -errno;
+		munmap(copy, size);
+		return err;
+	}
+	/* no copy stays behind; if it cannot be removed it is still out of the map */
+	offmap_discard(block->backing->mem, block->offset + (addr - block->addr), size);
+	return 0;
+}
+
+void ram_release(struct backing *backing)
+{
+	offmap_free(backing->mem);
+	free(backing);
+}

@@ -1,0 +1,696 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "blocks.h"
+#include "list.h"
+#include "next.h"
+#include "offmap.h"
+#include "ram.h"
+#include "say.h"
+#include "vm.h"
+
+/* Where a PC has its ROMs and SMM, which lie over RAM and come and go. */
+#define WINDOW_END (1UL << 20)
+#define MAX_RESERVED 1024
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct blocks blocks;
+static struct vm *vms;
+static atomic_bool started;
+/* Is there any block?  Read without the lock, to be fast when there is none. */
+static atomic_bool have_blocks;
+
+static void publish(void)
+{
+	list_publish(vms);
+	atomic_store(&have_blocks, blocks.nr != 0);
+}
+
+static struct vm *vm_of(int fd)
+{
+	struct vm *vm;
+
+	for (vm = vms; vm && vm->fd != fd; vm = vm->next)
+		;
+	return vm;
+}
+
+static struct slot *slot_of(struct vm *vm, uint32_t id)
+{
+	for (size_t i = 0; i < vm->nr_slots; i++)
+		if (vm->slot[i].id == id)
+			return &vm->slot[i];
+	return NULL;
+}
+
+/* A piece keeps its memory, even when the VMM has unmapped it meanwhile. */
+static void drop_last_piece(struct slot *slot)
+{
+	struct backing *backing = slot->piece[--slot->nr_pieces].backing;
+
+	if (backing && !--backing->refs)
+		ram_release(backing);
+	slot->nr_protected -= backing != NULL;
+}
+
+static void drop_pieces(struct slot *slot)
+{
+	while (slot->nr_pieces)
+		drop_last_piece(slot);
+}
+
+static void forget(struct vm *vm)
+{
+	struct vm **link = &vms;
+
+	while (*link != vm)
+		link = &(*link)->next;
+	*link = vm->next;
+	for (size_t i = 0; i < vm->nr_slots; i++) {
+		drop_pieces(&vm->slot[i]);
+		free(vm->slot[i].piece);
+	}
+	free(vm->slot);
+	free(vm);
+}
+
+static struct vm *new_vm(int fd)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+	int slots;
+
+	if (!vm)
+		return NULL;
+	vm->fd = fd;
+	slots = next()->ioctl(fd, KVM_CHECK_EXTENSION, (unsigned long)KVM_CAP_NR_MEMSLOTS);
+	vm->max_slots = slots < 0 ? 0 : slots;
+	vm->next = vms;
+	vms = vm;
+	return vm;
+}
+
+/* A number that was used by another VM, which nobody saw being closed. */
+void vm_created(int fd)
+{
+	struct vm *old;
+
+	pthread_mutex_lock(&lock);
+	old = vm_of(fd);
+	if (old)
+		forget(old);
+	if (!new_vm(fd))
+		say("out of memory: VM %d is not known", fd);
+	publish();
+	pthread_mutex_unlock(&lock);
+}
+
+void vm_closed(int fd)
+{
+	struct vm *vm;
+
+	pthread_mutex_lock(&lock);
+	vm = vm_of(fd);
+	if (vm) {
+		forget(vm);
+		publish();
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+int vm_visible_slots(int slots)
+{
+	int reserved = slots / 4 < MAX_RESERVED ? slots / 4 : MAX_RESERVED;
+
+	return settings()->observe ? slots : slots - reserved;
+}
+
+static int set_piece(struct vm *vm, const struct slot *slot,
+		     const struct piece *piece, bool delete)
+{
+	struct kvm_userspace_memory_region2 region = {
+		.slot = piece->id,
+		.guest_phys_addr = piece->gpa,
+		.memory_size = delete ? 0 : piece->size,
+		.userspace_addr = piece->addr,
+	};
+
+	if (delete) {
+		region.flags = 0;
+	} else if (piece->backing) {
+		region.flags = KVM_MEM_GUEST_MEMFD;
+		region.guest_memfd = offmap_fd(piece->backing->mem);
+		region.guest_memfd_offset = piece->offset;
+	} else {
+		region.flags = slot->flags;
+		/* one log for the whole slot, and part of it has none */
+		if (slot->nr_protected)
+			region.flags &= ~(uint32_t)KVM_MEM_LOG_DIRTY_PAGES;
+	}
+	if (next()->ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION2, &region) == 0)
+		return 0;
+	/* a kernel before guest_memfd, which can at least observe */
+	if (errno == ENOTTY && !piece->backing &&
+	    !next()->ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region))
+		return 0;
+	return -errno;
+}
+
+static int uninstall(struct vm *vm, struct slot *slot)
+{
+	int err = 0;
+
+	while (!err && slot->nr_pieces) {
+		err = set_piece(vm, slot, &slot->piece[slot->nr_pieces - 1], true);
+		if (!err)
+			drop_last_piece(slot);
+	}
+	return err;
+}
+
+static bool id_is_used(const struct vm *vm, uint32_t id)
+{
+	for (size_t i = 0; i < vm->nr_slots; i++)
+		for (size_t j = 0; j < vm->slot[i].nr_pieces; j++)
+			if (vm->slot[i].piece[j].id == id)
+				return true;
+	return false;
+}
+
+/* The first piece has the number of its slot, others have ours. */
+static int new_id(const struct vm *vm, const struct slot *slot, uint32_t *ret)
+{
+	uint32_t first = vm_visible_slots(vm->max_slots);
+
+	if (!slot->nr_pieces) {
+		*ret = slot->id;
+		return 0;
+	}
+	for (uint32_t id = first; id < vm->max_slots; id++) {
+		*ret = (slot->id & 0xffff0000U) | id;
+		if (!id_is_used(vm, *ret))
+			return 0;
+	}
+	return -EINVAL;
+}
+
+static int add_piece(struct vm *vm, struct slot *slot, uint64_t addr,
+		     uint64_t until, const struct block *block)
+{
+	struct piece *more, new = {
+		.gpa = slot->gpa + (addr - slot->addr),
+		.size = until - addr,
+		.addr = addr,
+		.backing = block ? block->backing : NULL,
+		.offset = block ? block->offset + (addr - block->addr) : 0,
+		.window = block && block->window,
+	};
+	int err = new_id(vm, slot, &new.id);
+
+	if (err)
+		return err;
+	more = realloc(slot->piece, (slot->nr_pieces + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	slot->piece = more;
+	more[slot->nr_pieces++] = new;
+	if (new.backing) {
+		new.backing->refs++;
+		slot->nr_protected++;
+	}
+	return 0;
+}
+
+/* May what lies behind a range be in the same slot of KVM? */
+static bool continues(const struct block *block, const struct block *after)
+{
+	if (block && block->backing)
+		return after && after->backing == block->backing &&
+		       after->offset == block->offset + block->size;
+	return !(after && after->backing) &&
+	       (block && block->window) == (after && after->window);
+}
+
+/* As few pieces as can be. */
+static int plan(struct vm *vm, struct slot *slot)
+{
+	const struct block *block, *last, *after;
+	uint64_t addr, until, further, end = slot->addr + slot->size;
+	int err = 0;
+
+	for (addr = slot->addr; !err && addr < end; addr = until) {
+		until = blocks_run(&blocks, addr, end, &block);
+		for (last = block; until < end; last = after, until = further) {
+			further = blocks_run(&blocks, until, end, &after);
+			if (!continues(last, after))
+				break;
+		}
+		err = add_piece(vm, slot, addr, until, block);
+	}
+	return err;
+}
+
+static int install(struct vm *vm, struct slot *slot)
+{
+	int err = plan(vm, slot);
+	size_t done;
+
+	for (done = 0; !err && done < slot->nr_pieces; done += !err)
+		err = set_piece(vm, slot, &slot->piece[done], false);
+	if (err) {
+		while (done--)
+			set_piece(vm, slot, &slot->piece[done], true);
+		drop_pieces(slot);
+	}
+	return err;
+}
+
+/* Another slot with the same memory behind it. */
+static uint64_t alias_run(const struct slot *self, uint64_t addr, uint64_t end,
+			  const struct slot **ret_alias)
+{
+	*ret_alias = NULL;
+	for (struct vm *vm = vms; vm; vm = vm->next) {
+		for (size_t i = 0; i < vm->nr_slots; i++) {
+			const struct slot *s = &vm->slot[i];
+
+			if (s == self || !s->nr_pieces || s->addr >= end ||
+			    s->addr + s->size <= addr)
+				continue;
+			if (s->addr > addr) {
+				end = s->addr;
+				continue;
+			}
+			*ret_alias = s;
+			return s->addr + s->size < end ? s->addr + s->size : end;
+		}
+	}
+	return end;
+}
+
+/*
+ * Memory that cannot be protected.  Before the guest runs, strict means the
+ * end; afterwards only that this call fails.
+ */
+static int refuse(const struct slot *slot, uint64_t addr, uint64_t until, const char *why)
+{
+	uint64_t gpa = slot->gpa + (addr - slot->addr);
+
+	say("%sguest memory 0x%" PRIx64 "-0x%" PRIx64 " (slot %u) cannot be kept out of the direct map: %s",
+	    settings()->permissive ? "warning: " : "", gpa, gpa + (until - addr) - 1,
+	    slot->id, why);
+	if (settings()->permissive) {
+		say("warning: it stays ordinary memory");
+		return 0;
+	}
+	if (!atomic_load(&started)) {
+		say("the VMM is stopped before the guest runs (strict; --permissive would go on)");
+		_exit(EXIT_STOPPED);
+	}
+	return -EPERM;
+}
+
+static int mark_plain(uint64_t addr, uint64_t until, bool window)
+{
+	return blocks_add(&blocks, &(struct block){
+		.addr = addr, .size = until - addr, .window = window });
+}
+
+/* All slots that show any of this range, away or back. */
+static int for_slots_of(uint64_t addr, uint64_t until,
+			int (*act)(struct vm *vm, struct slot *slot))
+{
+	int err = 0;
+
+	for (struct vm *vm = vms; !err && vm; vm = vm->next)
+		for (size_t i = 0; !err && i < vm->nr_slots; i++)
+			if (vm->slot[i].active && vm->slot[i].addr < until &&
+			    addr < vm->slot[i].addr + vm->slot[i].size)
+				err = act(vm, &vm->slot[i]);
+	return err;
+}
+
+/* Back to ordinary memory, under all slots that have it now. */
+static int expose(const struct block *block, uint64_t addr, uint64_t until)
+{
+	bool window = block->window;
+	int err;
+
+	err = for_slots_of(addr, until, uninstall);
+	if (!err)
+		err = ram_expose(block, addr, until - addr);
+	if (!err)
+		err = blocks_cut(&blocks, addr, until - addr, ram_release);
+	if (!err)
+		err = mark_plain(addr, until, window);
+	if (!err)
+		err = for_slots_of(addr, until, install);
+	return err;
+}
+
+static int protect(struct vm *vm, const struct slot *slot, uint64_t addr, uint64_t until)
+{
+	uint64_t gpa = slot->gpa + (addr - slot->addr);
+	struct backing *backing;
+	char why[RAM_WHY];
+	int err;
+
+	err = ram_protect(vm->fd, addr, until - addr, &backing, why);
+	if (err) {
+		err = refuse(slot, addr, until, why);
+		return err ? err : mark_plain(addr, until, false);
+	}
+	err = blocks_add(&blocks, &(struct block){
+		.addr = addr, .size = until - addr, .backing = backing,
+		.window = gpa < WINDOW_END });
+	if (err)
+		return err;
+	say_verbose("guest memory 0x%" PRIx64 "-0x%" PRIx64 " is out of the direct map",
+		    gpa, gpa + (until - addr) - 1);
+	return 0;
+}
+
+static const char *alias_reason(const struct slot *slot, const struct slot *alias)
+{
+	if ((slot->id ^ alias->id) >> 16)
+		return "the VM has a second address space (SMM) with the same memory: start the VMM with SMM off";
+	if (slot->flags & KVM_MEM_READONLY)
+		return "the guest is to have it read-only, which such memory cannot be";
+	return "another slot has the same memory, and a page can be in one slot only";
+}
+
+/* One run of a new slot: of one kind, and in one other slot or in none. */
+static int prepare_run(struct vm *vm, struct slot *slot, uint64_t addr,
+		       uint64_t until, const struct block *block,
+		       const struct slot *alias)
+{
+	bool read_only = slot->flags & KVM_MEM_READONLY;
+	bool window = block ? block->window :
+		      slot->gpa + (addr - slot->addr) < WINDOW_END;
+	int err;
+
+	if (block && !block->backing)
+		return 0;
+	if (!block && (read_only || !alias))
+		return read_only ? 0 : protect(vm, slot, addr, until);
+	if (!read_only && !alias)
+		return 0;
+	if (!window) {
+		err = refuse(slot, addr, until, alias_reason(slot, alias ? alias : slot));
+		if (err)
+			return err;
+	} else {
+		say_verbose("guest memory 0x%" PRIx64 "-0x%" PRIx64 " of the first MiB is ordinary memory: it is %s",
+			    slot->gpa + (addr - slot->addr),
+			    slot->gpa + (until - slot->addr) - 1,
+			    read_only ? "read-only there" : "in two slots");
+	}
+	return block ? expose(block, addr, until) : mark_plain(addr, until, window);
+}
+
+static int prepare(struct vm *vm, struct slot *slot)
+{
+	uint64_t addr, until, window, end = slot->addr + slot->size;
+	const struct block *block;
+	const struct slot *alias;
+	int err = 0;
+
+	for (addr = slot->addr; !err && addr < end; addr = until) {
+		until = blocks_run(&blocks, addr, end, &block);
+		until = alias_run(slot, addr, until, &alias);
+		/* the first MiB is on its own */
+		window = slot->addr + (WINDOW_END - slot->gpa);
+		if (!block && slot->gpa < WINDOW_END && addr < window && window < until)
+			until = window;
+		err = prepare_run(vm, slot, addr, until, block, alias);
+	}
+	return err;
+}
+
+static void drop_slot(struct vm *vm, struct slot *slot)
+{
+	drop_pieces(slot);
+	free(slot->piece);
+	*slot = vm->slot[--vm->nr_slots];
+}
+
+static int delete_slot(struct vm *vm, struct slot *slot)
+{
+	int err = uninstall(vm, slot);
+
+	if (!err)
+		drop_slot(vm, slot);
+	return err;
+}
+
+static int add_slot(struct vm *vm, const struct slot *new)
+{
+	struct slot *more = realloc(vm->slot, (vm->nr_slots + 1) * sizeof(*more));
+	struct slot *slot;
+	int err = 0;
+
+	if (!more)
+		return -ENOMEM;
+	vm->slot = more;
+	slot = &more[vm->nr_slots++];
+	*slot = *new;
+	if (!settings()->observe)
+		err = prepare(vm, slot);
+	if (!err)
+		err = install(vm, slot);
+	if (err)
+		drop_slot(vm, slot);
+	else
+		slot->active = true;
+	return err;
+}
+
+static int move_slot(struct vm *vm, struct slot *slot, uint64_t gpa)
+{
+	uint64_t old = slot->gpa;
+	int err = uninstall(vm, slot);
+
+	if (err)
+		return err;
+	slot->gpa = gpa;
+	err = install(vm, slot);
+	if (err) {
+		slot->gpa = old;
+		if (install(vm, slot))
+			drop_slot(vm, slot);
+	}
+	return err;
+}
+
+/* What KVM allows for a slot that exists: move it, or log writes to it. */
+static int change_slot(struct vm *vm, struct slot *slot, const struct slot *new)
+{
+	uint32_t old = slot->flags;
+	int err = 0;
+
+	if (slot->size != new->size || slot->addr != new->addr ||
+	    (old ^ new->flags) & KVM_MEM_READONLY)
+		return -EINVAL;
+	slot->flags = new->flags;
+	if (slot->gpa != new->gpa)
+		err = move_slot(vm, slot, new->gpa);
+	else
+		for (size_t i = 0; !err && !slot->nr_protected && i < slot->nr_pieces; i++)
+			err = set_piece(vm, slot, &slot->piece[i], false);
+	if (err)
+		slot->flags = old;
+	return err;
+}
+
+/* What KVM would refuse is left to KVM, as it is. */
+static bool is_sane(const struct vm *vm, const struct kvm_userspace_memory_region2 *r)
+{
+	return !((r->guest_phys_addr | r->memory_size | r->userspace_addr) & 4095) &&
+	       r->guest_phys_addr + r->memory_size >= r->guest_phys_addr &&
+	       r->userspace_addr + r->memory_size >= r->userspace_addr &&
+	       (r->slot & 0xffff) < (uint32_t)vm_visible_slots(vm->max_slots) &&
+	       !(r->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY));
+}
+
+static bool overlaps_guest(const struct vm *vm, const struct slot *new)
+{
+	for (size_t i = 0; i < vm->nr_slots; i++) {
+		const struct slot *s = &vm->slot[i];
+
+		if (s->id != new->id && s->id >> 16 == new->id >> 16 &&
+		    s->gpa < new->gpa + new->size && new->gpa < s->gpa + s->size)
+			return true;
+	}
+	return false;
+}
+
+static int set_region(struct vm *vm, const struct kvm_userspace_memory_region2 *r)
+{
+	const struct slot new = {
+		.id = r->slot, .flags = r->flags, .gpa = r->guest_phys_addr,
+		.size = r->memory_size, .addr = r->userspace_addr,
+	};
+	struct slot *slot = slot_of(vm, r->slot);
+
+	if (r->flags & KVM_MEM_GUEST_MEMFD && !settings()->observe) {
+		int err = refuse(&new, new.addr, new.addr + new.size,
+				 "the VMM brings a guest_memfd of its own");
+
+		return err ? err : VM_NOT_OURS;
+	}
+	if (!slot && !new.size)
+		return VM_NOT_OURS;
+	if (!is_sane(vm, r))
+		return (r->slot & 0xffff) < (uint32_t)vm_visible_slots(vm->max_slots) ?
+		       VM_NOT_OURS : -EINVAL;
+	if (!new.size)
+		return delete_slot(vm, slot);
+	if (overlaps_guest(vm, &new))
+		return -EEXIST;
+	return slot ? change_slot(vm, slot, &new) : add_slot(vm, &new);
+}
+
+int vm_set_region(int fd, const struct kvm_userspace_memory_region2 *region)
+{
+	struct vm *vm;
+	int err;
+
+	pthread_mutex_lock(&lock);
+	vm = vm_of(fd);
+	if (!vm)
+		vm = new_vm(fd);
+	err = vm ? set_region(vm, region) : -ENOMEM;
+	publish();
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+static struct slot *protected_slot(int fd, uint32_t id)
+{
+	struct vm *vm = vm_of(fd);
+	struct slot *slot = vm ? slot_of(vm, id) : NULL;
+
+	return slot && slot->nr_protected ? slot : NULL;
+}
+
+int vm_dirty_log(int fd, const struct kvm_dirty_log *log)
+{
+	const struct slot *slot;
+	uint64_t *bits = log->dirty_bitmap;
+	int err = VM_NOT_OURS;
+
+	pthread_mutex_lock(&lock);
+	slot = protected_slot(fd, log->slot);
+	if (slot && !(slot->flags & KVM_MEM_LOG_DIRTY_PAGES)) {
+		err = -ENOENT;
+	} else if (slot) {
+		uint64_t pages = slot->size / 4096;
+
+		for (uint64_t i = 0; i < (pages + 63) / 64; i++)
+			bits[i] = pages - i * 64 >= 64 ? UINT64_MAX :
+				  (1ULL << (pages % 64)) - 1;
+		err = 0;
+	}
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+int vm_clear_dirty_log(int fd, uint32_t id)
+{
+	int err;
+
+	pthread_mutex_lock(&lock);
+	err = protected_slot(fd, id) ? 0 : VM_NOT_OURS;
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+static bool anything_is_protected(void)
+{
+	for (const struct vm *vm = vms; vm; vm = vm->next)
+		for (size_t i = 0; i < vm->nr_slots; i++)
+			if (vm->slot[i].nr_protected)
+				return true;
+	return false;
+}
+
+void vm_starts(void)
+{
+	bool fine;
+
+	if (atomic_load_explicit(&started, memory_order_relaxed))
+		return;
+	pthread_mutex_lock(&lock);
+	fine = settings()->observe || atomic_load(&started) || anything_is_protected();
+	if (!fine && !settings()->permissive) {
+		say("the guest would start without a page out of the direct map: the VMM is stopped (strict)");
+		_exit(EXIT_STOPPED);
+	}
+	if (!fine)
+		say("warning: the guest starts without a page out of the direct map");
+	atomic_store(&started, true);
+	pthread_mutex_unlock(&lock);
+}
+
+void vm_range_gone(uint64_t addr, uint64_t size)
+{
+	if (!atomic_load(&have_blocks))
+		return;
+	pthread_mutex_lock(&lock);
+	if (blocks_cut(&blocks, addr, (size + 4095) & ~4095ULL, ram_release))
+		say("out of memory: 0x%" PRIx64 " stays known as guest memory", addr);
+	publish();
+	pthread_mutex_unlock(&lock);
+}
+
+static int advise_block(const struct block *block, uint64_t addr, uint64_t until, int advice)
+{
+	struct offmap_mem *mem = block->backing->mem;
+	uint64_t offset = block->offset + (addr - block->addr);
+
+	switch (advice) {
+	case MADV_DONTNEED:
+	case MADV_REMOVE:
+	case MADV_FREE:
+		return offmap_discard(mem, offset, until - addr);
+#ifdef MADV_POPULATE_WRITE
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+		return fallocate(offmap_fd(mem), FALLOC_FL_KEEP_SIZE, offset,
+				 until - addr) ? -errno : 0;
+#endif
+	}
+	return next()->madvise((void *)(uintptr_t)addr, until - addr, advice) ? -errno : 0;
+}
+
+int vm_advise(uint64_t addr, uint64_t size, int advice)
+{
+	uint64_t until, end = (addr + size + 4095) & ~4095ULL;
+	const struct block *block;
+	int err = 0;
+
+	if (!atomic_load(&have_blocks) || addr & 4095 || end <= addr)
+		return VM_NOT_OURS;
+	pthread_mutex_lock(&lock);
+	until = blocks_run(&blocks, addr, end, &block);
+	if (!block && until == end)
+		err = VM_NOT_OURS;
+	for (; !err && addr < end; addr = until) {
+		until = blocks_run(&blocks, addr, end, &block);
+		if (block && block->backing)
+			err = advise_block(block, addr, until, advice);
+		else if (next()->madvise((void *)(uintptr_t)addr, until - addr, advice))
+			err = -errno;
+	}
+	pthread_mutex_unlock(&lock);
+	return err;
+}

@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The shim between a VMM (this program) and a double of KVM.  Each case is a
+ * process of its own, as the shim's settings hold for a process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fake_kvm.h"
+#include "kvm_abi.h"
+#include "slots.h"
+#include "tap.h"
+
+#define MIB (1UL << 20)
+#define RAM (8 * MIB)
+#define PAGE 4096UL
+
+/* A claim inside a case: the first that does not hold ends it. */
+#define must(condition) must_at(condition, #condition, __LINE__)
+
+static void must_at(bool good, const char *text, int line)
+{
+	if (good)
+		return;
+	printf("# line %d: %s (errno %d)\n", line, text, errno);
+	fflush(stdout);
+	_exit(1);
+}
+
+static int vm;
+
+static int set_slot(uint32_t id, uint32_t flags, uint64_t gpa, uint64_t size, void *mem)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = id, .flags = flags, .guest_phys_addr = gpa,
+		.memory_size = size, .userspace_addr = (uintptr_t)mem,
+	};
+
+	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static uint8_t *new_ram(uint64_t size)
+{
+	uint8_t *ram = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	must(ram != MAP_FAILED);
+	return ram;
+}
+
+static int guest_byte(uint64_t gpa)
+{
+	uint8_t byte;
+
+	return fake_guest_read(vm, gpa, &byte) ? -1 : byte;
+}
+
+static bool is_protected(uint64_t gpa)
+{
+	const struct fake_slot *slot = fake_kvm_slot_at(vm, gpa);
+
+	return slot && slot->gmem >= 0;
+}
+
+static void run_vcpu(void)
+{
+	int vcpu = ioctl(vm, KVM_CREATE_VCPU, 0UL);
+
+	must(vcpu >= 0 && !ioctl(vcpu, KVM_RUN, 0UL));
+	must(fake_kvm_runs() > 0);
+	close(vcpu);
+}
+
+/* Guest and VMM see each other's writes. */
+static void must_be_one(uint64_t gpa, uint8_t *mem)
+{
+	*mem = 0x5a;
+	must(guest_byte(gpa) == 0x5a);
+	must(!fake_guest_write(vm, gpa, 0xa5));
+	must(*mem == 0xa5);
+}
+
+static void case_block_is_moved(void)
+{
+	uint8_t *ram = new_ram(RAM);
+
+	ram[0] = 1;
+	ram[3 * MIB + 17] = 2;
+	ram[RAM - 1] = 3;
+	must(!set_slot(0, 0, 0, RAM, ram));
+	must(guest_byte(0) == 1 && guest_byte(3 * MIB + 17) == 2 && guest_byte(RAM - 1) == 3);
+	must(ram[0] == 1 && ram[3 * MIB + 17] == 2 && ram[RAM - 1] == 3);
+	must(guest_byte(MIB) == 0 && guest_byte(RAM) == -1);
+	must(is_protected(0) && is_protected(MIB) && is_protected(RAM - 1));
+	must_be_one(2 * MIB, ram + 2 * MIB);
+	run_vcpu();
+}
+
+static void case_slot_goes_and_comes(void)
+{
+	uint8_t *ram = new_ram(RAM);
+	const struct fake_slot *slots;
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	ram[4 * MIB] = 9;
+	must(!set_slot(0, 0, 0, 0, ram));
+	must(fake_kvm_slots(vm, &slots) == 0);
+	must(!set_slot(0, 0, 0, 2 * MIB, ram));
+	must(!set_slot(1, 0, 64 * MIB, RAM - 2 * MIB, ram + 2 * MIB));
+	must(guest_byte(66 * MIB) == 9 && is_protected(66 * MIB));
+	must_be_one(64 * MIB, ram + 2 * MIB);
+	/* and to another place, without being deleted */
+	must(!set_slot(1, 0, 128 * MIB, RAM - 2 * MIB, ram + 2 * MIB));
+	must(guest_byte(130 * MIB) == 9 && guest_byte(66 * MIB) == -1);
+}
+
+/* What q35 does: all of RAM, then ROM windows and SMM's alias in the first MiB. */
+static void case_q35(void)
+{
+	uint8_t *ram = new_ram(RAM);
+
+	memset(ram + 0xa0000, 0x11, 0x20000);
+	memset(ram + 0xe0000, 0x22, 0x20000);
+	must(!set_slot(0, 0, 0, RAM, ram));
+	must(!set_slot(0, 0, 0, 0, ram));
+	must(!set_slot(0, 0, 0, 0xa0000, ram));
+	must(!set_slot(1, 0, MIB, RAM - MIB, ram + MIB));
+	must(!set_slot(2, 0, 0xa0000, 0x40000, ram + 0xa0000));
+	must(!set_slot(3, KVM_MEM_READONLY, 0xe0000, 0x20000, ram + 0xe0000));
+	must(!set_slot(4, 0, 0xfeda0000, 0x20000, ram + 0xa0000));
+	must(guest_byte(0xa0000) == 0x11 && guest_byte(0xfeda0000) == 0x11);
+	must(guest_byte(0xe0000) == 0x22);
+	must(fake_guest_write(vm, 0xe0000, 1) == -1);
+	must(!fake_guest_write(vm, 0xfeda0005, 0x77));
+	must(guest_byte(0xa0005) == 0x77 && ram[0xa0005] == 0x77);
+	must(is_protected(0) && is_protected(0x9f000) && is_protected(MIB));
+	must(!is_protected(0xa0000) && !is_protected(0xe0000) && is_protected(0xc0000));
+	/* one slot for all again, of several kinds */
+	for (int i = 0; i < 5; i++)
+		must(!set_slot(i, 0, 0, 0, ram));
+	must(!set_slot(0, 0, 0, RAM, ram));
+	must(is_protected(0x9f000) && !is_protected(0xa0000) && is_protected(MIB));
+	for (uint64_t gpa = 0; gpa < RAM; gpa += 64 * 1024 - PAGE)
+		must_be_one(gpa, ram + gpa);
+	must(!set_slot(0, 0, 0, 0, ram));
+	must(guest_byte(0) == -1 && guest_byte(0xa0000) == -1 && guest_byte(MIB) == -1);
+}
+
+static void case_alias(void)
+{
+	uint8_t *ram = new_ram(RAM);
+
+	must(!set_slot(0, 0, 16 * MIB, RAM, ram));
+	set_slot(1, 0, 64 * MIB, MIB, ram + MIB);
+	must(false);
+}
+
+static void case_alias_permissive(void)
+{
+	uint8_t *ram = new_ram(RAM);
+
+	ram[MIB] = 5;
+	must(!set_slot(0, 0, 16 * MIB, RAM, ram));
+	must(!set_slot(1, 0, 64 * MIB, MIB, ram + MIB));
+	must(guest_byte(17 * MIB) == 5 && guest_byte(64 * MIB) == 5);
+	must(!is_protected(17 * MIB) && !is_protected(64 * MIB));
+	must(is_protected(16 * MIB) && is_protected(18 * MIB));
+	must_be_one(17 * MIB + 1, ram + MIB + 1);
+	must_be_one(64 * MIB + 1, ram + MIB + 1);
+}
+
+static void case_read_only_of_ram(void)
+{
+	uint8_t *ram = new_ram(RAM);
+
+	must(!set_slot(0, 0, 16 * MIB, RAM, ram));
+	must(!set_slot(0, 0, 0, 0, ram));
+	set_slot(0, KVM_MEM_READONLY, 16 * MIB, RAM, ram);
+	must(false);
+}
+
+static void case_rom(void)
+{
+	uint8_t *rom = new_ram(MIB), *ram = new_ram(RAM);
+
+	rom[0] = 0xea;
+	must(!set_slot(0, KVM_MEM_READONLY, 0xfff00000, MIB, rom));
+	must(!set_slot(1, 0, 0, RAM, ram));
+	must(!is_protected(0xfff00000) && guest_byte(0xfff00000) == 0xea);
+	must(set_slot(0, 0, 0xfff00000, MIB, rom) == -1 && errno == EINVAL);
+	run_vcpu();
+}
+
+static void case_smm(void)
+{
+	uint8_t *ram = new_ram(RAM);
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	set_slot(1 << 16, 0, 0, RAM, ram);
+	must(false);
+}
+
+static void case_shared_file(void)
+{
+	char name[] = "/var/tmp/offmap-test-XXXXXX";
+	int fd = mkstemp(name);
+	uint8_t *ram;
+
+	must(fd >= 0 && !ftruncate(fd, RAM));
+	ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	unlink(name);
+	must(ram != MAP_FAILED);
+	set_slot(0, 0, 0, RAM, ram);
+	must(false);
+}
+
+/* memory-backend-memfd, memory-backend-file,share=off, memory-backend-ram,share=on */
+static void case_other_backends(void)
+{
+	char name[] = "/var/tmp/offmap-test-XXXXXX";
+	int memfd = memfd_create("backend", 0), file = mkstemp(name);
+	uint8_t *a, *b, *c;
+
+	unlink(name);
+	must(memfd >= 0 && file >= 0 && !ftruncate(memfd, RAM) && !ftruncate(file, RAM));
+	must(pwrite(file, "f", 1, MIB) == 1 && pwrite(memfd, "m", 1, MIB) == 1);
+	a = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	b = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+	c = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must(a != MAP_FAILED && b != MAP_FAILED && c != MAP_FAILED);
+	c[MIB] = 's';
+	must(!set_slot(0, 0, 0, RAM, a) && !set_slot(1, 0, 16 * MIB, RAM, b) &&
+	     !set_slot(2, 0, 32 * MIB, RAM, c));
+	must(guest_byte(MIB) == 'm' && guest_byte(17 * MIB) == 'f' &&
+	     guest_byte(33 * MIB) == 's');
+	must(is_protected(MIB) && is_protected(17 * MIB) && is_protected(33 * MIB));
+}
+
+static void case_no_capability(void)
+{
+	fake_kvm.gmem_flags = OFFMAP_GMEM_SHARED;
+	set_slot(0, 0, 0, RAM, new_ram(RAM));
+	must(false);
+}
+
+static void case_no_capability_permissive(void)
+{
+	uint8_t *ram = new_ram(RAM);
+
+	fake_kvm.gmem_flags = -1;
+	must(!set_slot(0, KVM_MEM_LOG_DIRTY_PAGES, 0, RAM, ram));
+	must(!is_protected(0));
+	must(fake_kvm_slot_at(vm, 0)->flags == KVM_MEM_LOG_DIRTY_PAGES);
+	must(!set_slot(0, 0, 0, RAM, ram) && !fake_kvm_slot_at(vm, 0)->flags);
+	must_be_one(MIB, ram + MIB);
+	run_vcpu();
+}
+
+static void case_no_memory(void)
+{
+	fake_kvm.create_gmem_error = ENOMEM;
+	set_slot(0, 0, 0, RAM, new_ram(RAM));
+	must(false);
+}
+
+static void case_own_guest_memfd(void)
+{
+	struct kvm_userspace_memory_region2 region = {
+		.flags = KVM_MEM_GUEST_MEMFD, .memory_size = RAM,
+		.userspace_addr = (uintptr_t)new_ram(RAM),
+	};
+
+	ioctl(vm, KVM_SET_USER_MEMORY_REGION2, &region);
+	must(false);
+}
+
+static void case_nothing_protected(void)
+{
+	must(!set_slot(0, KVM_MEM_READONLY, 0, MIB, new_ram(MIB)));
+	run_vcpu();
+	must(false);
+}
+
+/* The guest runs: a call fails, and the VMM lives. */
+static void case_plugged_while_running(void)
+{
+	uint8_t *ram = new_ram(RAM), *more = new_ram(RAM);
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	run_vcpu();
+	must(!set_slot(1, 0, 64 * MIB, RAM, more) && is_protected(64 * MIB));
+	must(set_slot(2, 0, 128 * MIB, MIB, ram + MIB) == -1 && errno == EPERM);
+	must(guest_byte(128 * MIB) == -1 && is_protected(MIB));
+	must_be_one(MIB, ram + MIB);
+	fake_kvm.create_gmem_error = ENOMEM;
+	must(set_slot(2, 0, 128 * MIB, RAM, new_ram(RAM)) == -1 && errno == EPERM);
+	fake_kvm.create_gmem_error = 0;
+	must(!set_slot(1, 0, 0, 0, more));
+	must(guest_byte(64 * MIB) == -1);
+}
+
+static int open_files(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void case_memory_is_given_back(void)
+{
+	uint8_t *ram = new_ram(RAM);
+	int before = open_files();
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	must(open_files() == before + 2);
+	must(!set_slot(0, 0, 0, 0, ram));
+	must(!munmap(ram, RAM / 2));
+	must(open_files() == before + 1);
+	must(mmap(ram + RAM / 2, RAM / 2, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
+	must(open_files() == before);
+	/* what is there now is other memory */
+	ram[RAM / 2] = 4;
+	must(!set_slot(0, 0, 0, RAM / 2, ram + RAM / 2) && guest_byte(0) == 4);
+	must_be_one(0, ram + RAM / 2);
+}
+
+static void case_madvise(void)
+{
+	uint8_t *ram = new_ram(RAM + MIB);
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	memset(ram, 7, RAM + MIB);
+	must(!madvise(ram + MIB, MIB, MADV_DONTNEED));
+	must(guest_byte(MIB) == 0 && ram[MIB] == 0 && guest_byte(MIB - 1) == 7 &&
+	     guest_byte(2 * MIB) == 7);
+	/* half of it guest memory, half not */
+	must(!madvise(ram + RAM - MIB, 2 * MIB, MADV_DONTNEED));
+	must(ram[RAM - 1] == 0 && ram[RAM] == 0 && guest_byte(RAM - 1) == 0);
+#ifdef MADV_POPULATE_WRITE
+	must(!madvise(ram, MIB, MADV_POPULATE_WRITE));
+#endif
+	must(madvise(ram, MIB, 12345) == -1 && errno == EINVAL);
+}
+
+static void case_dirty_log(void)
+{
+	uint64_t bits[RAM / PAGE / 64];
+	struct kvm_dirty_log log = { .slot = 0, .dirty_bitmap = bits };
+	struct kvm_clear_dirty_log clear = { .slot = 0 };
+	uint8_t *ram = new_ram(RAM);
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	must(ioctl(vm, KVM_GET_DIRTY_LOG, &log) == -1 && errno == ENOENT);
+	must(!set_slot(0, KVM_MEM_LOG_DIRTY_PAGES, 0, RAM, ram));
+	memset(bits, 0, sizeof(bits));
+	must(!ioctl(vm, KVM_GET_DIRTY_LOG, &log));
+	for (size_t i = 0; i < RAM / PAGE / 64; i++)
+		must(bits[i] == UINT64_MAX);
+	must(!ioctl(vm, KVM_CLEAR_DIRTY_LOG, &clear));
+	must(!set_slot(0, 0, 0, RAM, ram));
+	must(is_protected(MIB));
+}
+
+static void check_cpuid(bool hidden)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entries[4];
+	} cpuid = { .head.nent = 4 };
+	int kvm = open("/dev/kvm", O_RDWR), vcpu = ioctl(vm, KVM_CREATE_VCPU, 0UL);
+	struct kvm_cpuid_entry2 *entry = cpuid.head.entries;
+
+	must(!ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid));
+	must(cpuid.head.nent == 2 && entry[0].eax == ~0U);
+	must(!!(entry[1].eax & 1) == !hidden && entry[1].eax & 2);
+	entry[1].eax = ~0U;
+	/* the double says ECANCELED when it sees kvm-clock */
+	must(ioctl(vcpu, KVM_SET_CPUID2, &cpuid) == (hidden ? 0 : -1));
+	must(entry[1].eax == ~0U);
+}
+
+static void case_kvmclock_hidden(void)
+{
+	check_cpuid(true);
+}
+
+static void case_kvmclock_kept(void)
+{
+	check_cpuid(false);
+}
+
+static void case_capabilities(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR);
+
+	must(ioctl(kvm, KVM_CHECK_EXTENSION, (long)KVM_CAP_NR_MEMSLOTS) == 192);
+	must(ioctl(kvm, KVM_CHECK_EXTENSION, (long)KVM_CAP_DIRTY_LOG_RING) == 0);
+	must(ioctl(kvm, KVM_CHECK_EXTENSION, (long)KVM_CAP_USER_MEMORY) == 1);
+	must(ioctl(kvm, 0xdeadbeefUL) == -1 && errno == ENOTTY);
+}
+
+static void case_bad_slots(void)
+{
+	uint8_t *ram = new_ram(RAM);
+
+	must(set_slot(0, 0, 0, RAM - 1, ram) == -1 && errno == EINVAL);
+	must(set_slot(0, 0, 1, RAM, ram) == -1 && errno == EINVAL);
+	must(set_slot(0, 0, 0, RAM, ram + 1) == -1 && errno == EINVAL);
+	must(set_slot(0, 0, -MIB, 2 * MIB, ram) == -1 && errno == EINVAL);
+	must(set_slot(0, 0x80, 0, RAM, ram) == -1 && errno == EINVAL);
+	must(set_slot(192, 0, 0, RAM, ram) == -1 && errno == EINVAL);
+	must(set_slot(5, 0, 0, 0, ram) == -1 && errno == EINVAL);
+	must(!set_slot(0, 0, 0, RAM, ram));
+	must(set_slot(1, 0, RAM - PAGE, PAGE, new_ram(PAGE)) == -1 && errno == EEXIST);
+	must(set_slot(0, 0, 0, RAM / 2, ram) == -1 && errno == EINVAL);
+	must(set_slot(0, KVM_MEM_READONLY, 0, RAM, ram) == -1 && errno == EINVAL);
+	must_be_one(0, ram);
+}
+
+/* KVM refuses in the middle: nothing of the slot is left, and it can be tried again. */
+static void case_kvm_fails(void)
+{
+	const struct fake_slot *slots;
+	uint8_t *ram = new_ram(RAM);
+
+	ram[MIB] = 8;
+	fake_kvm.fail_region_in = 2;
+	must(set_slot(0, 0, 0, RAM, ram) == -1 && errno == ENOMEM);
+	must(fake_kvm_slots(vm, &slots) == 0);
+	must(!set_slot(0, 0, 0, RAM, ram) && guest_byte(MIB) == 8);
+	must(is_protected(0) && is_protected(MIB));
+}
+
+static void case_vm_number_is_used_again(void)
+{
+	uint8_t *ram = new_ram(RAM);
+	int kvm = open("/dev/kvm", O_RDWR), old = vm;
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	close(vm);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0UL);
+	must(vm == old);
+	munmap(ram, RAM);
+	ram = new_ram(RAM);
+	must(!set_slot(0, 0, 0, RAM, ram) && is_protected(0));
+	must_be_one(MIB, ram + MIB);
+}
+
+static int list_of_slots(void)
+{
+	char link[64], path[64];
+	ssize_t length;
+
+	for (int fd = 0; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		length = readlink(path, link, sizeof(link) - 1);
+		if (length > 0 && !strncmp(link, "/memfd:offmap-slots", 19))
+			return fd;
+	}
+	return -1;
+}
+
+static void case_list_of_slots(void)
+{
+	uint8_t *ram = new_ram(RAM), *rom = new_ram(PAGE);
+	struct slot_line *slots;
+	size_t nr, seen = 0;
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	must(!set_slot(1, KVM_MEM_READONLY, 0xfffff000, PAGE, rom));
+	must(!slots_read(list_of_slots(), &slots, &nr) && nr == 3);
+	for (size_t i = 0; i < nr; i++) {
+		must(slots[i].vm_fd == vm);
+		seen += slots[i].size;
+		if (slots[i].gpa < RAM) {
+			must(slots[i].kind == SLOT_PROTECTED && slots[i].gmem_fd >= 0);
+			must(slots[i].addr == (uintptr_t)ram + slots[i].gpa);
+		} else {
+			must(slots[i].kind == SLOT_ROM && slots[i].gmem_fd == -1);
+		}
+	}
+	must(seen == RAM + PAGE);
+	free(slots);
+	must(!set_slot(0, 0, 0, 0, ram));
+	must(!slots_read(list_of_slots(), &slots, &nr) && nr == 1);
+	free(slots);
+}
+
+static void case_observe(void)
+{
+	uint8_t *ram = new_ram(RAM);
+	struct slot_line *slots;
+	size_t nr;
+
+	must(!set_slot(0, 0, 0, RAM, ram) && !is_protected(0));
+	must(!set_slot(1, 0, 64 * MIB, MIB, ram) && guest_byte(64 * MIB) == 0);
+	must(!slots_read(list_of_slots(), &slots, &nr) && nr == 2);
+	must(slots[0].kind == SLOT_PLAIN && slots[0].size == RAM);
+	free(slots);
+	check_cpuid(false);
+	run_vcpu();
+}
+
+static const struct shim_case {
+	const char *claim;
+	void (*run)(void);
+	/* NULL: strict */
+	const char *mode;
+	/* exit status 125 and this on stderr; or 0 */
+	const char *stops;
+} cases[] = {
+	{ "a block is moved, and guest and VMM share it", case_block_is_moved, NULL, NULL },
+	{ "slots are deleted, made anew and moved", case_slot_goes_and_comes, NULL, NULL },
+	{ "q35: ROM windows and SMM's alias in the first MiB", case_q35, NULL, NULL },
+	{ "an alias stops the VMM", case_alias, NULL, "a page can be in one slot only" },
+	{ "an alias becomes ordinary, permissive", case_alias_permissive, "permissive", NULL },
+	{ "read-only RAM stops the VMM", case_read_only_of_ram, NULL, "read-only" },
+	{ "a ROM stays as it is", case_rom, NULL, NULL },
+	{ "SMM's address space stops the VMM", case_smm, NULL, "SMM off" },
+	{ "a shared file stops the VMM, and is named", case_shared_file, NULL, "/var/tmp/offmap-test-" },
+	{ "memfd, private file and shared memory are moved", case_other_backends, NULL, NULL },
+	{ "a kernel without the flag stops the VMM", case_no_capability, NULL, "lacks the series" },
+	{ "a kernel without guest_memfd, permissive", case_no_capability_permissive, "permissive", NULL },
+	{ "no memory to be had stops the VMM", case_no_memory, NULL, "Cannot allocate memory" },
+	{ "a guest_memfd of the VMM's own stops it", case_own_guest_memfd, NULL, "of its own" },
+	{ "a guest without protected memory never runs", case_nothing_protected, NULL,
+	  "without a page out of the direct map" },
+	{ "memory is plugged while the guest runs", case_plugged_while_running, NULL, NULL },
+	{ "memory is given back when it is unmapped", case_memory_is_given_back, NULL, NULL },
+	{ "madvise() does what it does to anonymous memory", case_madvise, NULL, NULL },
+	{ "the dirty log says that all may be dirty", case_dirty_log, NULL, NULL },
+	{ "kvm-clock is hidden", case_kvmclock_hidden, NULL, NULL },
+	{ "kvm-clock is kept on demand", case_kvmclock_kept, "keep", NULL },
+	{ "capabilities: fewer slots, no dirty ring", case_capabilities, NULL, NULL },
+	{ "slots that KVM refuses are refused", case_bad_slots, NULL, NULL },
+	{ "KVM fails in the middle of a slot", case_kvm_fails, NULL, NULL },
+	{ "a closed VM's number is used again", case_vm_number_is_used_again, NULL, NULL },
+	{ "the list of slots is right", case_list_of_slots, NULL, NULL },
+	{ "observe changes nothing", case_observe, "observe", NULL },
+};
+
+static void start_case(const struct shim_case *c, int err_fd)
+{
+	int kvm;
+
+	dup2(err_fd, 2);
+	if (c->mode && !strcmp(c->mode, "keep"))
+		setenv("OFFMAP_KVMCLOCK", "keep", 1);
+	else if (c->mode)
+		setenv("OFFMAP_MODE", c->mode, 1);
+	fake_kvm_reset();
+	kvm = open("/dev/kvm", O_RDWR);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0UL);
+	close(kvm);
+	must(vm >= 0);
+	c->run();
+	_exit(0);
+}
+
+static void try_case(const struct shim_case *c)
+{
+	int err_fd = memfd_create("stderr", 0), status, wanted = c->stops ? 125 : 0;
+	char said[8192] = "";
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		start_case(c, err_fd);
+	waitpid(pid, &status, 0);
+	if (pread(err_fd, said, sizeof(said) - 1, 0) < 0)
+		abort();
+	close(err_fd);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != wanted) {
+		for (char *line = strtok(said, "\n"); line; line = strtok(NULL, "\n"))
+			printf("# %s\n", line);
+		printf("# status 0x%x\n", status);
+		ok(false, c->claim);
+	} else {
+		ok(!c->stops || strstr(said, c->stops), c->claim);
+	}
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		try_case(&cases[i]);
+	return done();
+}
