@@ -17,7 +17,7 @@ CHOSEN := $(strip $(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))))
 endif
 
 .PHONY: help run check bench shell packages fetch tree export build mutants \
-	baseline clean distclean
+	baseline fuzz clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -30,6 +30,7 @@ help:
 	@echo 'make tree       make out/linux: Linux with one commit per step'
 	@echo 'make export     write the commits of out/linux back to kernel/'
 	@echo 'make mutants    break the kernel on purpose; each time a test must fail'
+	@echo 'make fuzz       five minutes of fuzzing of the preload shim; needs clang'
 	@echo 'make baseline   upstream selftests on the base kernel and on ours'
 	@echo 'make packages   install the Debian packages that all this needs'
 	@echo 'make fetch      download the source of Linux'
@@ -75,6 +76,9 @@ build: tree
 
 shell mutants baseline: build
 	$(RUN) lab/$@
+
+fuzz:
+	$(RUN) $(MAKE) -C vmm O='$(OUT)/vmm' fuzz
 
 clean:
 	$(RUN) lab/clean

@@ -42,18 +42,32 @@ static int parse_line(const char *line, struct slot_line *ret)
 	return -EPROTO;
 }
 
+/* Cuts the last line off; it has to have the number of the first. */
+static int check_whole(char *text)
+{
+	unsigned long long first, last;
+	char *end = strstr(text, "\nend ");
+
+	if (sscanf(text, "offmap-slots 1 %llu", &first) != 1)
+		return -EPROTO;
+	if (!end || sscanf(end, "\nend %llu", &last) != 1 || first != last)
+		return -EAGAIN;
+	*end = 0;
+	return 0;
+}
+
 int slots_parse(char *text, struct slot_line **ret_slots, size_t *ret_nr)
 {
 	struct slot_line *slots = NULL, *more;
-	unsigned long long first, last;
 	char *line, *rest = text;
 	size_t nr = 0;
-	int err = 0;
+	int err;
 
-	line = strsep(&rest, "\n");
-	if (sscanf(line, "offmap-slots 1 %llu", &first) != 1)
-		return -EPROTO;
-	while (!err && (line = strsep(&rest, "\n")) && strncmp(line, "end ", 4)) {
+	err = check_whole(text);
+	if (err)
+		return err;
+	strsep(&rest, "\n");
+	while (!err && (line = strsep(&rest, "\n"))) {
 		more = realloc(slots, (nr + 1) * sizeof(*slots));
 		if (!more) {
 			err = -ENOMEM;
@@ -62,8 +76,6 @@ int slots_parse(char *text, struct slot_line **ret_slots, size_t *ret_nr)
 		slots = more;
 		err = parse_line(line, &slots[nr++]);
 	}
-	if (!err && (!line || sscanf(line, "end %llu", &last) != 1 || first != last))
-		err = -EAGAIN;
 	if (err) {
 		free(slots);
 		return err;

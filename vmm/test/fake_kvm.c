@@ -86,6 +86,21 @@ void fake_kvm_reset(void)
 	};
 }
 
+static int from_env(const char *name, int otherwise)
+{
+	const char *value = getenv(name);
+
+	return value ? atoi(value) : otherwise;
+}
+
+/* Preloaded into a program, it is set by the environment. */
+__attribute__((constructor)) static void start(void)
+{
+	fake_kvm_reset();
+	fake_kvm.gmem_flags = from_env("FAKE_KVM_GMEM_FLAGS", fake_kvm.gmem_flags);
+	fake_kvm.open_error = from_env("FAKE_KVM_OPEN_ERROR", 0);
+}
+
 unsigned int fake_kvm_runs(void)
 {
 	return runs;

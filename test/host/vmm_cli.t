@@ -1,0 +1,117 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The offmap command: what it refuses, its exit codes, what it starts.  A
+# double of KVM is preloaded, so that any machine will do; sh is the VMM.
+# shellcheck disable=SC2016
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+WORK=$(mktemp -d)
+trap 'status=$?; rm -rf "$WORK"; tap_exit $status' EXIT
+unset MAKEFLAGS MAKELEVEL LD_PRELOAD
+VMM=$TOP/vmm
+O=$WORK/o
+
+fake() { LD_PRELOAD=$O/lib/libfake_kvm.so "$O/bin/offmap" "$@"; }
+
+# gives STATUS TEXT command...: both have to fit
+gives() {
+	local wanted=$1 text=$2 out status=0
+	shift 2
+	out=$("$@" 2>&1) || status=$?
+	echo "$out"
+	[ "$status" = "$wanted" ] || { echo "exit status $status, wanted $wanted"; return 1; }
+	grep -qe "$text" <<<"$out" || { echo "lacks: $text"; return 1; }
+}
+json() { perl -MJSON::PP -e 'local $/; my $j = decode_json(<STDIN>); print eval $ARGV[0]' "$1"; }
+completed() {
+	bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _offmap; echo "${COMPREPLY[*]}"' \
+		"$VMM/completion/offmap.bash" offmap "$@"
+}
+
+ok "it builds without a warning" make -s -C "$VMM" O="$O" all "$O/lib/libfake_kvm.so"
+
+if make -s -C "$VMM" O="$O" "$O/san/text_test" >"$WORK/log" 2>&1; then
+	tap_guest "$("$O/san/text_test")"
+else
+	tap_fail "unit tests build" "$(cat "$WORK/log")"
+fi
+
+ok "no command: usage, 2" gives 2 'usage: offmap' fake
+ok "an unknown command: 2" gives 2 "no command 'fly'" fake fly
+ok "--version" gives 0 '^offmap 0.1$' fake --version
+ok "--help names the commands" gives 0 '^  audit' fake --help
+for command in probe run audit; do
+	ok "$command --help" gives 0 'exit status' fake "$command" --help
+	ok "$command --bad: 2" gives 2 'usage' fake "$command" --bad
+	for option in $(fake "$command" --help | grep -o -e '--[a-z-]*' | grep -v -e '^--$' | sort -u); do
+		ok "$command $option is in the man page" \
+			grep -qe "${option//-/\\\\-}" "$VMM/man/offmap.1"
+		is "$command $option is completed" "$(completed "$command" "$option")" "$option"
+	done
+done
+ok "what nobody can read is an error" gives 2 'cannot print' \
+	bash -c "LD_PRELOAD=$O/lib/libfake_kvm.so $O/bin/offmap probe >/dev/full"
+is "commands are completed" "$(completed pr)" probe
+
+ok "probe: yes" gives 0 'protect   yes' fake probe
+ok "probe: no, with the reason" \
+	env FAKE_KVM_GMEM_FLAGS=3 bash -c "$(declare -f gives fake); O=$O; gives 1 'lacks the series' fake probe"
+ok "probe: no /dev/kvm" \
+	env FAKE_KVM_OPEN_ERROR=2 bash -c "$(declare -f gives fake); O=$O; gives 1 'there is no /dev/kvm' fake probe"
+is "probe --json" "$(fake probe --json sh | json '$j->{protect} && $j->{vmm}{runs} && $j->{kernel}')" "$(uname -r)"
+odd=$WORK/$'odd "name\\\x01\xff'
+cp "$(command -v env)" "$odd"
+is "probe --json of an odd name is JSON" "$(fake probe --json "$odd" | json '$j->{vmm}{runs} ? "yes" : "no"')" yes
+
+printf '#!/bin/sh\n' >"$WORK/script"
+chmod +x "$WORK/script"
+: >"$WORK/data"
+cp "$(command -v env)" "$WORK/foreign"
+printf '\x01' | dd of="$WORK/foreign" bs=1 seek=4 conv=notrunc status=none
+ok "run: no VMM given: 2" gives 2 usage fake run
+ok "run: not there: 127" gives 127 'is not there' fake run -- nothing-like-it
+ok "run: not executable: 126" gives 126 'not an executable' fake run -- "$WORK/data"
+ok "run: a script: 125" gives 125 'name the VMM itself' fake run -- "$WORK/script"
+ok "run: for another machine: 125" gives 125 'another machine' fake run -- "$WORK/foreign"
+ok "run: linked statically: 125" gives 125 'linked statically' fake run -- busybox
+if [ "$(id -u)" = 0 ]; then
+	cp "$(command -v env)" "$WORK/setuid"
+	chown 1:1 "$WORK/setuid"
+	chmod 4755 "$WORK/setuid"
+	ok "run: setuid: 125" gives 125 'setuid' fake run -- "$WORK/setuid"
+else
+	skip "run: setuid: 125" "not root"
+fi
+ok "run: a kernel without the flag: 125" \
+	env FAKE_KVM_GMEM_FLAGS=3 bash -c "$(declare -f gives fake); O=$O; gives 125 'lacks the series' fake run -- sh -c 'echo started'"
+ok "run --permissive: goes on, and says so" \
+	env FAKE_KVM_GMEM_FLAGS=3 bash -c "$(declare -f gives fake); O=$O; gives 0 'warning: .*lacks the series' fake run --permissive -- sh -c 'echo started'"
+ok "run: no /dev/kvm: 125" \
+	env FAKE_KVM_OPEN_ERROR=2 bash -c "$(declare -f gives fake); O=$O; gives 125 'there is no /dev/kvm' fake run -- sh -c 'echo started'"
+ok "run: the VMM's exit status is kept" gives 42 '' fake run -- sh -c 'exit 42'
+ok "run: options of the VMM are its own" gives 0 '^--json$' fake run sh -c 'echo $0' --json
+is "run: LD_PRELOAD keeps what was in it" "$(fake run -- sh -c 'echo $LD_PRELOAD $OFFMAP_MODE')" \
+	"$O/lib/liboffmap-preload.so:$O/lib/libfake_kvm.so strict"
+ok "run --dry-run starts nothing" gives 0 "^LD_PRELOAD=$O/lib/liboffmap-preload.so" \
+	fake run --dry-run --permissive -- sh -c 'echo started'
+mkdir "$WORK/no shim" "$WORK/bare"
+cp -r "$O/bin" "$O/lib" "$WORK/no shim"
+cp "$O/bin/offmap" "$WORK/bare"
+ok "run: a path that LD_PRELOAD cannot have: 125" gives 125 'a blank or a colon' \
+	env LD_PRELOAD="$O/lib/libfake_kvm.so" "$WORK/no shim/bin/offmap" run -- sh -c 'echo started'
+ok "run: the shim is missing: 125" gives 125 'is not beside this program' \
+	env LD_PRELOAD="$O/lib/libfake_kvm.so" "$WORK/bare/offmap" run -- sh -c 'echo started'
+echo broken >"$O/lib/liboffmap-preload.so"
+ok "run: the dynamic linker does not load the shim: 125" gives 125 'does not load' \
+	fake run -- sh -c 'echo started'
+
+ok "audit: no number: 2" gives 2 'no process id' fake audit --pid x
+ok "audit: --all and --pid: 2" gives 2 usage fake audit --all --pid 1
+ok "audit: no such process: 4" gives 4 'there is no process' fake audit --pid 999999999
+for page in "$VMM"/man/*.1; do
+	if command -v groff >/dev/null; then
+		is "${page##*/} is clean" "$(groff -man -ww -z "$page" 2>&1)" ''
+	fi
+done

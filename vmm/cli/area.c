@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "procfs.h"
+
+/*
+ * guest_memfd: what the guest has touched need not be mapped in the VMM, so
+ * the file itself is asked which pages it has.  Only those are touched here:
+ * none comes into being by being looked at.
+ */
+static int find_in_file(struct area *area)
+{
+	size_t size = area->pages * KERNEL_PAGE;
+	unsigned char *resident;
+	volatile uint8_t *view;
+	int fd, err = 0;
+
+	fd = procfs_take_fd(area->pid, area->slot.gmem_fd);
+	if (fd < 0)
+		return fd;
+	view = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, area->slot.gmem_offset);
+	close(fd);
+	if (view == MAP_FAILED)
+		return -errno;
+	area->view = (uint8_t *)view;
+	resident = malloc(area->pages);
+	if (!resident)
+		return -ENOMEM;
+	if (mincore(area->view, size, resident))
+		err = -errno;
+	for (uint64_t i = 0; !err && i < area->pages; i++)
+		if (resident[i] & 1)
+			(void)view[i * KERNEL_PAGE];
+	if (!err)
+		err = procfs_frames(getpid(), (uintptr_t)view, area->pages, area->pfn);
+	free(resident);
+	return err;
+}
+
+void area_find_frames(struct area *area)
+{
+	area->pages = area->slot.size / KERNEL_PAGE;
+	area->pfn = calloc(area->pages, sizeof(*area->pfn));
+	if (!area->pfn)
+		area->error = ENOMEM;
+	else if (area->slot.gmem_fd >= 0)
+		area->error = -find_in_file(area);
+	else
+		area->error = -procfs_frames(area->pid, area->slot.addr,
+					     area->pages, area->pfn);
+	for (uint64_t i = 0; !area->error && i < area->pages; i++)
+		area->present += area->pfn[i] != 0;
+}
+
+static bool is_blank(const uint8_t *page)
+{
+	return !page[0] && !memcmp(page, page + 1, KERNEL_PAGE - 1);
+}
+
+static bool read_page(const struct area *area, int mem, uint64_t page,
+		      uint8_t *ret)
+{
+	if (area->view) {
+		memcpy(ret, area->view + page * KERNEL_PAGE, KERNEL_PAGE);
+		return true;
+	}
+	return mem >= 0 && pread(mem, ret, KERNEL_PAGE,
+				 area->slot.addr + page * KERNEL_PAGE) ==
+			   (ssize_t)KERNEL_PAGE;
+}
+
+/* A running guest changes its pages: equal in one 64-byte piece will do. */
+static bool same_contents(const uint8_t *a, const uint8_t *b)
+{
+	static const uint8_t zero[64];
+
+	for (size_t i = 0; i < KERNEL_PAGE; i += 64)
+		if (memcmp(a + i, zero, 64) && !memcmp(a + i, b + i, 64))
+			return true;
+	return false;
+}
+
+static bool core_shows(struct area *area, const struct kernel_view *view,
+		       int mem, uint64_t page)
+{
+	uint8_t own[KERNEL_PAGE], kernels[KERNEL_PAGE];
+
+	if (!read_page(area, mem, page, own))
+		return false;
+	if (is_blank(own)) {
+		area->blank++;
+		return false;
+	}
+	return !kernel_reads(view, area->pfn[page], kernels) &&
+	       same_contents(own, kernels);
+}
+
+void area_judge(struct area *area, const struct kernel_view *view)
+{
+	char path[64];
+	int mem;
+
+	if (area->error)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/mem", area->pid);
+	mem = open(path, O_RDONLY | O_CLOEXEC);
+	for (uint64_t i = 0; i < area->pages; i++) {
+		bool tables, core;
+
+		if (!area->pfn[i])
+			continue;
+		tables = view->has_tables && kernel_maps(view, area->pfn[i]);
+		core = view->has_kcore && core_shows(area, view, mem, i);
+		area->in_tables += tables;
+		area->in_core += core;
+		area->reachable += tables || core;
+	}
+	if (mem >= 0)
+		close(mem);
+}
+
+void area_free(struct area *area)
+{
+	if (area->view)
+		munmap(area->view, area->pages * KERNEL_PAGE);
+	free(area->pfn);
+}

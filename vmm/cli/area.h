@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* One piece of guest memory, its frames, and what the kernel can do to them. */
+#ifndef OFFMAP_AREA_H
+#define OFFMAP_AREA_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "kernel.h"
+#include "slots.h"
+
+struct area {
+	pid_t pid;
+	struct slot_line slot;
+	/* Of a mapping without a slot: what is mapped. */
+	char path[64];
+
+	uint64_t pages;
+	/* errno why this area could not be looked at, or 0. */
+	int error;
+	/* Frame of each page, 0 where there is none. */
+	uint64_t *pfn;
+	uint64_t present;
+	/* Our view of guest_memfd; NULL for memory read through the process. */
+	uint8_t *view;
+
+	/* The direct map has an entry. */
+	uint64_t in_tables;
+	/* kcore shows the contents of the page; all zeroes prove nothing. */
+	uint64_t in_core;
+	/* The page is all zeroes, so kcore cannot tell. */
+	uint64_t blank;
+	/* Either of the two. */
+	uint64_t reachable;
+};
+
+/* Finds the frames.  What it maps stays, so that the frames stay. */
+void area_find_frames(struct area *area);
+
+/* Asks the kernel about each frame. */
+void area_judge(struct area *area, const struct kernel_view *view);
+
+void area_free(struct area *area);
+
+#endif

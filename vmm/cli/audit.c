@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: MIT
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "cmd.h"
+#include "json.h"
+#include "procfs.h"
+
+/* Of a VMM without the shim, mappings that could hold a guest. */
+#define MIN_MAPPING (1UL << 20)
+
+enum verdict { ABSENT, REACHABLE, UNKNOWN };
+
+struct vm_report {
+	struct vm_process vm;
+	/* Are the areas memslots, or the mappings of the process? */
+	bool from_shim;
+	int error;
+	struct area *area;
+	size_t nr_areas;
+	uint64_t present;
+	uint64_t reachable;
+	/* In ROMs and in the first MiB, where ordinary memory has to be. */
+	uint64_t known;
+	enum verdict verdict;
+};
+
+static const char *const verdicts[] = {
+	[ABSENT] = "absent",
+	[REACHABLE] = "reachable",
+	[UNKNOWN] = "unknown",
+};
+
+static struct area *add_area(struct vm_report *report)
+{
+	struct area *more;
+
+	more = realloc(report->area, (report->nr_areas + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	report->area = more;
+	more[report->nr_areas] = (struct area){
+		.pid = report->vm.pid, .slot.gmem_fd = -1
+	};
+	return &more[report->nr_areas++];
+}
+
+/* A list is written while we read it: try until it is whole. */
+static int read_slots(const struct vm_process *vm, struct slot_line **slots, size_t *nr)
+{
+	int fd = procfs_take_fd(vm->pid, vm->slots_fd);
+	int err, tries = 100;
+
+	if (fd < 0)
+		return fd;
+	while ((err = slots_read(fd, slots, nr)) == -EAGAIN && --tries)
+		usleep(10000);
+	close(fd);
+	return err;
+}
+
+static int add_slots(struct vm_report *report)
+{
+	struct slot_line *slots;
+	struct area *area;
+	size_t nr;
+	int err;
+
+	err = read_slots(&report->vm, &slots, &nr);
+	for (size_t i = 0; !err && i < nr; i++) {
+		if (slots[i].vm_fd != report->vm.vm_fd)
+			continue;
+		area = add_area(report);
+		if (area)
+			area->slot = slots[i];
+		else
+			err = -ENOMEM;
+	}
+	if (!err)
+		free(slots);
+	return err;
+}
+
+static int add_mappings(struct vm_report *report)
+{
+	pid_t pid = report->vm.pid;
+	struct area *area;
+	struct vma *vmas;
+	size_t nr;
+	int err = procfs_vmas(pid, &vmas, &nr);
+
+	for (size_t i = 0; !err && i < nr; i++) {
+		const struct vma *v = &vmas[i];
+		bool gmem = strstr(v->path, "kvm-gmem") != NULL;
+
+		if (!gmem && (!v->writable || v->end - v->start < MIN_MAPPING ||
+			      v->path[0] == '['))
+			continue;
+		area = add_area(report);
+		if (!area) {
+			err = -ENOMEM;
+			break;
+		}
+		area->slot = (struct slot_line){
+			.addr = v->start, .size = v->end - v->start,
+			.kind = SLOT_UNKNOWN, .gmem_fd = -1,
+			.gmem_offset = v->offset,
+		};
+		snprintf(area->path, sizeof(area->path), "%.63s",
+			 *v->path ? v->path : "anonymous");
+		if (gmem) {
+			area->slot.gmem_fd = procfs_find_fd(pid, v->inode, "kvm-gmem");
+			/* closed by the VMM: its own page tables have to do */
+			if (area->slot.gmem_fd < 0)
+				area->slot.gmem_fd = -1;
+		}
+	}
+	if (!err)
+		free(vmas);
+	return err;
+}
+
+static void find_areas(struct vm_report *report)
+{
+	int err;
+
+	report->from_shim = report->vm.slots_fd >= 0;
+	err = report->from_shim ? add_slots(report) : add_mappings(report);
+	if (err)
+		report->error = -err;
+	for (size_t i = 0; i < report->nr_areas; i++)
+		area_find_frames(&report->area[i]);
+}
+
+static bool is_known(enum slot_kind kind)
+{
+	return kind == SLOT_ROM || kind == SLOT_WINDOW;
+}
+
+static void judge(struct vm_report *report, const struct kernel_view *view)
+{
+	bool blind = report->error || !report->nr_areas;
+
+	for (size_t i = 0; i < report->nr_areas; i++) {
+		struct area *area = &report->area[i];
+
+		area_judge(area, view);
+		report->present += area->present;
+		if (is_known(area->slot.kind))
+			report->known += area->reachable;
+		else
+			report->reachable += area->reachable;
+		/* without the page tables, blank pages were not looked at */
+		if (area->error || (!view->has_tables && area->blank))
+			blind = true;
+	}
+	report->verdict = report->reachable ? REACHABLE : blind ? UNKNOWN : ABSENT;
+}
+
+static const char *through(const struct area *area)
+{
+	if (area->error)
+		return strerror(area->error);
+	if (area->in_tables && area->in_core)
+		return "direct map: page tables, kcore reads it";
+	if (area->in_tables)
+		return "direct map: page tables";
+	return area->in_core ? "direct map: kcore reads it" : "-";
+}
+
+static void print_size(uint64_t size)
+{
+	if (size >= 1UL << 20 && !(size & ((1UL << 20) - 1)))
+		printf("%8" PRIu64 " M", size >> 20);
+	else
+		printf("%8" PRIu64 " K", size >> 10);
+}
+
+static void print_vm(const struct vm_report *report)
+{
+	printf("%s, process %d, VM %d: ", report->vm.name, report->vm.pid,
+	       report->vm.vm_fd);
+	if (report->error)
+		printf("cannot be looked at: %s\n", strerror(report->error));
+	else if (report->from_shim)
+		printf("%zu memslots\n", report->nr_areas);
+	else
+		printf("started without offmap, so its memslots are not known; its %zu large mappings\n",
+		       report->nr_areas);
+	if (report->nr_areas)
+		printf("  %-5s %-14s %10s  %-9s %9s %9s  %s\n", "slot",
+		       report->from_shim ? "guest address" : "address", "size",
+		       "kind", "present", "reachable", "through");
+	for (size_t i = 0; i < report->nr_areas; i++) {
+		const struct area *a = &report->area[i];
+
+		if (report->from_shim)
+			printf("  %-5u 0x%012" PRIx64 " ", a->slot.slot, a->slot.gpa);
+		else
+			printf("  %-5s 0x%012" PRIx64 " ", "-", a->slot.addr);
+		print_size(a->slot.size);
+		printf("  %-9s %9" PRIu64 " %9" PRIu64 "  %s%s%s\n",
+		       slot_kind_name(a->slot.kind), a->present, a->reachable,
+		       through(a), *a->path ? "  " : "", a->path);
+	}
+	printf("  %s: the kernel can reach %" PRIu64 " of %" PRIu64 " pages",
+	       verdicts[report->verdict], report->reachable, report->present);
+	if (report->known)
+		printf(", and %" PRIu64 " of ROMs and the first MiB", report->known);
+	printf("\n");
+}
+
+static void print_area_json(struct json *json, const struct vm_report *report,
+			    const struct area *a)
+{
+	json_object(json, NULL);
+	if (report->from_shim) {
+		json_number(json, "slot", a->slot.slot);
+		json_number(json, "guest_address", a->slot.gpa);
+	} else {
+		json_string(json, "mapping", a->path);
+	}
+	json_number(json, "address", a->slot.addr);
+	json_number(json, "size", a->slot.size);
+	json_string(json, "kind", slot_kind_name(a->slot.kind));
+	json_number(json, "pages", a->pages);
+	json_number(json, "present", a->present);
+	json_number(json, "reachable", a->reachable);
+	json_number(json, "in_page_tables", a->in_tables);
+	json_number(json, "in_kcore", a->in_core);
+	json_number(json, "blank", a->blank);
+	json_string(json, "error", a->error ? strerror(a->error) : NULL);
+	json_end(json);
+}
+
+static void print_json(const struct kernel_view *view,
+		       const struct vm_report *reports, size_t nr)
+{
+	struct json json = { .to = stdout };
+
+	json_object(&json, NULL);
+	json_bool(&json, "page_tables", view->has_tables);
+	json_bool(&json, "kcore", view->has_kcore);
+	json_array(&json, "vms");
+	for (size_t i = 0; i < nr; i++) {
+		json_object(&json, NULL);
+		json_number(&json, "pid", reports[i].vm.pid);
+		json_string(&json, "name", reports[i].vm.name);
+		json_number(&json, "vm_fd", reports[i].vm.vm_fd);
+		json_bool(&json, "memslots_known", reports[i].from_shim);
+		json_string(&json, "verdict", verdicts[reports[i].verdict]);
+		json_string(&json, "error", reports[i].error ?
+			    strerror(reports[i].error) : NULL);
+		json_number(&json, "present", reports[i].present);
+		json_number(&json, "reachable", reports[i].reachable);
+		json_number(&json, "reachable_rom_and_window", reports[i].known);
+		json_array(&json, "areas");
+		for (size_t j = 0; j < reports[i].nr_areas; j++)
+			print_area_json(&json, &reports[i], &reports[i].area[j]);
+		json_end(&json);
+		json_end(&json);
+	}
+	json_end(&json);
+	json_end(&json);
+}
+
+static void print_human(const struct kernel_view *view,
+			const struct vm_report *reports, size_t nr)
+{
+	if (!view->has_tables)
+		printf("without the page tables (%s): blank pages cannot be judged\n",
+		       strerror(view->tables_error));
+	if (!view->has_kcore)
+		printf("without /proc/kcore (%s)\n", strerror(view->kcore_error));
+	for (size_t i = 0; i < nr; i++)
+		print_vm(&reports[i]);
+}
+
+static int audit(pid_t pid, bool as_json)
+{
+	struct vm_report *reports;
+	struct kernel_view view;
+	struct vm_process *vms;
+	int status = EXIT_YES, err;
+	size_t nr;
+
+	err = procfs_find_vms(pid, &vms, &nr);
+	if (err == -ENOENT || err == -ESRCH)
+		return fail(EXIT_NO_VM, "there is no process %d", pid);
+	if (err)
+		return fail(EXIT_UNKNOWN, "cannot look for VMs: %s%s", strerror(-err),
+			    err == -EACCES ? "; it takes root" : "");
+	reports = calloc(nr + 1, sizeof(*reports));
+	if (!reports)
+		return fail(EXIT_UNKNOWN, "out of memory");
+	for (size_t i = 0; i < nr; i++) {
+		reports[i].vm = vms[i];
+		find_areas(&reports[i]);
+	}
+	/* after the frames: what is present by now has left the map, or never */
+	kernel_view_open(&view);
+	if (!view.has_tables && !view.has_kcore)
+		status = fail(EXIT_UNKNOWN, "neither the kernel's page tables (%s) nor /proc/kcore (%s) can be read",
+			      strerror(view.tables_error), strerror(view.kcore_error));
+	else if (!nr)
+		status = fail(EXIT_NO_VM, pid ? "process %d has no VM" :
+			      "no process has a VM", pid);
+	for (size_t i = 0; !status && i < nr; i++)
+		judge(&reports[i], &view);
+	if (!status) {
+		(as_json ? print_json : print_human)(&view, reports, nr);
+		for (size_t i = 0; i < nr; i++) {
+			if (reports[i].verdict == REACHABLE)
+				status = EXIT_NO;
+			else if (reports[i].verdict == UNKNOWN && !status)
+				status = EXIT_UNKNOWN;
+		}
+	}
+	for (size_t i = 0; i < nr; i++) {
+		for (size_t j = 0; j < reports[i].nr_areas; j++)
+			area_free(&reports[i].area[j]);
+		free(reports[i].area);
+	}
+	kernel_view_close(&view);
+	free(reports);
+	free(vms);
+	return status;
+}
+
+static void usage(FILE *to)
+{
+	fputs("usage: offmap audit [--json] [--all | --pid PID]\n"
+	      "Tells for every memslot of every VM how many of its pages are present, and\n"
+	      "how many of those the kernel can reach, from the kernel's page tables\n"
+	      "(debugfs) and /proc/kcore.  Needs root.\n"
+	      "exit status: 0 none, 1 some, 2 the command line is wrong, 3 could not be\n"
+	      "told, 4 no VM\n", to);
+}
+
+int cmd_audit(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "all", no_argument, NULL, 'a' },
+		{ "pid", required_argument, NULL, 'p' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	bool as_json = false, all = false;
+	long pid = 0;
+	char *end;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
+		switch (opt) {
+		case 'j':
+			as_json = true;
+			break;
+		case 'a':
+			all = true;
+			break;
+		case 'p':
+			errno = 0;
+			pid = strtol(optarg, &end, 10);
+			if (errno || *end || !isdigit((unsigned char)*optarg) ||
+			    pid <= 0 || pid > INT32_MAX)
+				return fail(EXIT_USAGE, "'%s' is no process id", optarg);
+			break;
+		case 'h':
+			usage(stdout);
+			return EXIT_YES;
+		default:
+			usage(stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc || (all && pid)) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	return audit(pid, as_json);
+}
