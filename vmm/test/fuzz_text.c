@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/* What is read of /proc, debugfs and other people's processes may be anything. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel.h"
+#include "procfs.h"
+#include "slots.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct slot_line *slots;
+	uint64_t start, end;
+	struct vma vma;
+	char *text;
+	bool present;
+	size_t nr;
+
+	text = malloc(size + 1);
+	if (!text)
+		abort();
+	memcpy(text, data, size);
+	text[size] = 0;
+	if (procfs_parse_vma(text, &vma) && vma.start >= vma.end)
+		abort();
+	if (kernel_parse_range(text, &start, &end, &present) && start > end)
+		abort();
+	if (!slots_parse(text, &slots, &nr))
+		free(slots);
+	free(text);
+	return 0;
+}
