@@ -6,3 +6,4 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
 boot_tap hazards -m 1G -t 300 -- /scenario/hazards.sh
+boot_tap hazards_unmapped_off -a unmapped_alloc=off -m 1G -t 300 -- /scenario/hazards.sh

@@ -498,6 +498,8 @@ void unmapped_return_all(struct zone *zone)
 		return;
 
 	stop_trim();
+	/* A folio that waits for the LRU keeps its block from being whole. */
+	lru_add_drain_all();
 	drain_all_pages(zone);
 	for_each_populated_zone(z) {
 		unsigned long nr = zone_page_state(z, NR_OUT_OF_MAP) >> pageblock_order;

@@ -272,7 +272,5 @@ static struct kunit_suite freetype_test_suite = {
 	.name = "freetype",
 	.test_cases = freetype_test_cases,
 };
-kunit_test_suite(freetype_test_suite);
 
-MODULE_DESCRIPTION("Tests for the names of free lists");
-MODULE_LICENSE("GPL");
+kunit_test_suite(freetype_test_suite);

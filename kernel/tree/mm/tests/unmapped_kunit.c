@@ -616,6 +616,3 @@ static struct kunit_suite suite = {
 };
 
 kunit_test_suite(suite);
-
-MODULE_DESCRIPTION("KUnit tests for page blocks outside the direct map");
-MODULE_LICENSE("GPL");
