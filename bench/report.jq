@@ -22,10 +22,9 @@ def ratio($work; $kind; $control):
 	  end;
 
 def per_gib($field; $kind):
-	map(select(.kind == $kind)) as $lines
-	| ($lines | of("touch"; $kind) + of("fault"; $kind)) as $filled
+	(of("touch"; $kind) + of("fault"; $kind)) as $filled
 	| if ($filled | length) == 0 then null else
-		($filled + ($lines | of("close"; $kind)))
+		($filled + of("close"; $kind))
 		| (map(.[$field]) | add) * 262144 / ($filled | map(.pages) | add)
 	  end;
 

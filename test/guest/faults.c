@@ -19,6 +19,7 @@
 
 #include "mem.h"
 #include "ptdump.h"
+#include "vmstat.h"
 
 #define NR_PAGES 64
 #define ROUNDS 2000
@@ -69,19 +70,9 @@ static int claim(bool holds, const char *what)
 
 static long free_pages(void)
 {
-	char line[128];
-	long pages = -1;
-	FILE *file;
-
 	if (put("/proc/sys/vm/drop_caches", "3"))
 		return -1;
-	file = fopen("/proc/vmstat", "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "nr_free_pages %ld", &pages) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return pages;
+	return vmstat("nr_free_pages");
 }
 
 /* How many pages the direct map has at all; or -1. */

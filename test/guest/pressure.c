@@ -2,9 +2,8 @@
 /*
  * Memory out of the direct map against the other needs of the machine.
  *
- * pressure hog PERCENT [-- COMMAND...]
- *	touches that part of MemAvailable as anonymous memory, finds it zero,
- *	and holds it while the command runs
+ * pressure hog PERCENT
+ *	touches that part of MemAvailable as anonymous memory, and finds it zero
  * pressure fragment KIND
  *	takes most memory as unmovable pages, frees every other one, so that no
  *	whole block is free; most of what is free has to be had as memory of
@@ -20,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,26 +33,7 @@ static int claim(int holds, const char *what)
 	return !holds;
 }
 
-static int run(char **command)
-{
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		execvp(command[0], command);
-		perror(command[0]);
-		_exit(127);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
-		perror("pressure");
-		return 2;
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
-}
-
-static int hog(unsigned int percent, char **command)
+static int hog(unsigned int percent)
 {
 	size_t pages = meminfo_pages("MemAvailable") * percent / 100;
 	int wrong = 0;
@@ -78,8 +57,6 @@ static int hog(unsigned int percent, char **command)
 	printf("%" PRId64 " are out of the map now, %" PRId64 " of these free\n",
 	       vmstat("nr_out_of_map"), vmstat("nr_free_unmapped"));
 	wrong = claim(!wrong, "what was got is zero");
-	if (command)
-		wrong |= run(command);
 	munmap(map, pages * MEM_PAGE);
 	return wrong;
 }
@@ -158,7 +135,7 @@ static int churn(const struct mem_kind *kind, size_t pages, unsigned int seconds
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: pressure hog PERCENT [-- COMMAND...]\n"
+		"usage: pressure hog PERCENT\n"
 		"       pressure fragment KIND\n"
 		"       pressure churn KIND MIB SECONDS\n"
 		"kinds: %s\n", mem_kind_names());
@@ -170,8 +147,8 @@ int main(int argc, char **argv)
 	const struct mem_kind *kind;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc >= 3 && !strcmp(argv[1], "hog"))
-		return hog(atoi(argv[2]), argc > 4 ? argv + 4 : NULL);
+	if (argc == 3 && !strcmp(argv[1], "hog"))
+		return hog(atoi(argv[2]));
 	kind = argc >= 3 ? mem_kind_by_name(argv[2]) : NULL;
 	if (kind && argc == 3 && !strcmp(argv[1], "fragment"))
 		return fragment(kind);

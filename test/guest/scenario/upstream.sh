@@ -44,6 +44,11 @@ echo 64 >/proc/sys/vm/nr_hugepages
 sed -n "s/^$part$tab//p" /upstream.tsv >/tmp/list
 while IFS="$tab" read -r seconds wanted command <&4; do
 	run "$seconds" "$command"
+	# upstream's tests, too, fail at times; what the series breaks fails twice
+	[ "$how" = record ] || [ "$result" = "$wanted" ] || {
+		echo "# not as without the series: once more"
+		run "$seconds" "$command"
+	}
 	case $how in
 	record) printf '%s\t%s\t%s\t%s\n' "$part" "$seconds" "$result" "$command" >&3 ;;
 	compare) t "upstream: $command: $wanted, as without the series" \
