@@ -5,10 +5,11 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap kunit -a kunit.enable=1 -- /scenario/kunit.sh direct_map no_direct_map no_direct_map_fill \
-	mermap mermap_no_mm freetype unmapped
-# with page table isolation, and with what exists for more than two CPUs
-boot_tap kunit_pti -c 4 -a "kunit.enable=1 pti=on" -- /scenario/kunit.sh mermap mermap_no_mm
+boot_tap kunit -c 4 -a kunit.enable=1 -- /scenario/kunit.sh direct_map no_direct_map \
+	no_direct_map_mermap no_direct_map_fill mermap mermap_no_mm freetype unmapped
+# with page table isolation
+boot_tap kunit_pti -c 4 -a "kunit.enable=1 pti=on" -- \
+	/scenario/kunit.sh no_direct_map_mermap mermap mermap_no_mm
 # where each page leaves the direct map on its own
 boot_tap kunit_unmapped_off -a "kunit.enable=1 unmapped_alloc=off" -- \
 	/scenario/kunit.sh direct_map no_direct_map no_direct_map_fill

@@ -7,6 +7,7 @@
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/kthread.h>
 #include <linux/mermap.h>
@@ -437,6 +438,107 @@ static void flush_reaches_idle_cpu(struct kunit *test)
 	check_other_cpu(test, true);
 }
 
+/* The threads of flush_waits_for_others(), each on a CPU of its own. */
+struct flush_race {
+	struct thread deaf, first, second;
+	bool is_deaf;
+	bool hears;
+	bool first_flushes;
+	bool second_done;
+	bool second_was_early;
+};
+
+/* With interrupts disabled the flush of another CPU cannot complete. */
+static int be_deaf(void *data)
+{
+	struct thread *t = data;
+	struct flush_race *race = container_of(t, struct flush_race, deaf);
+	unsigned int ms = 200;
+
+	kthread_use_mm(t->mm);
+	local_irq_disable();
+	WRITE_ONCE(race->is_deaf, true);
+	while (!READ_ONCE(race->first_flushes))
+		cpu_relax();
+	/* Time for both; if they are slow, the test proves less. */
+	while (--ms && !READ_ONCE(race->second_done))
+		mdelay(1);
+	WRITE_ONCE(race->hears, true);
+	local_irq_enable();
+	kthread_unuse_mm(t->mm);
+	complete(&t->done);
+	return 0;
+}
+
+static int flush_first(void *data)
+{
+	struct thread *t = data;
+	struct flush_race *race = container_of(t, struct flush_race, first);
+
+	while (!READ_ONCE(race->is_deaf))
+		cond_resched();
+	WRITE_ONCE(race->first_flushes, true);
+	mermap_flush();
+	complete(&t->done);
+	return 0;
+}
+
+static int flush_second(void *data)
+{
+	struct thread *t = data;
+	struct flush_race *race = container_of(t, struct flush_race, second);
+
+	while (!READ_ONCE(race->first_flushes))
+		cond_resched();
+	/* Until the first has taken the mm off the list. */
+	mdelay(20);
+	mermap_flush();
+	race->second_was_early = !READ_ONCE(race->hears);
+	WRITE_ONCE(race->second_done, true);
+	complete(&t->done);
+	return 0;
+}
+
+/* Who finds nothing to flush may do so only when the flush of others is over. */
+static void flush_waits_for_others(struct kunit *test)
+{
+	struct flush_race *race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
+	struct mm_struct *mm;
+	struct mermap map;
+	struct page *page;
+	int cpu;
+
+	if (num_online_cpus() < 4)
+		kunit_skip(test, "needs four CPUs");
+
+	KUNIT_ASSERT_NOT_NULL(test, race);
+	mm = enter_new_mm(test);
+	page = new_page(test, 1);
+	mermap_get(&map, page);
+	mermap_put(&map);
+
+	/* Nobody whom another one waits for may be on the deaf CPU. */
+	migrate_disable();
+	cpu = cpumask_next_wrap(smp_processor_id(), cpu_online_mask);
+	race->first.cpu = cpu;
+	cpu = cpumask_next_wrap(cpu, cpu_online_mask);
+	race->second.cpu = cpu;
+	race->deaf.cpu = cpumask_next_wrap(cpu, cpu_online_mask);
+	race->deaf.mm = mm;
+	start(test, &race->first, flush_first);
+	start(test, &race->second, flush_second);
+	start(test, &race->deaf, be_deaf);
+
+	wait_for_completion(&race->first.done);
+	wait_for_completion(&race->second.done);
+	wait_for_completion(&race->deaf.done);
+	migrate_enable();
+	KUNIT_EXPECT_FALSE(test, race->second_was_early);
+
+	put_page(page);
+	exit_mm_of_test(mm);
+}
+
 static void memory_is_the_mms(struct kunit *test)
 {
 	struct mm_struct *mm = mm_alloc();
@@ -556,6 +658,7 @@ static struct kunit_case mermap_test_cases[] = {
 	KUNIT_CASE(threads_do_not_meet),
 	KUNIT_CASE(flush_reaches_other_cpu),
 	KUNIT_CASE(flush_reaches_idle_cpu),
+	KUNIT_CASE(flush_waits_for_others),
 	KUNIT_CASE(memory_is_the_mms),
 	KUNIT_CASE(live_slot_at_exit),
 	KUNIT_CASE(not_in_user_page_tables),
