@@ -458,6 +458,111 @@ static void refused(struct kunit *test)
 	}
 }
 
+/* The free page that @page is part of. */
+static struct page *free_head(struct page *page)
+{
+	unsigned long pfn = page_to_pfn(page);
+	unsigned int order;
+
+	for (order = 0; order < NR_PAGE_ORDERS; order++) {
+		struct page *head = page - (pfn & ((1UL << order) - 1));
+
+		if (PageBuddy(head) && buddy_order(head) >= order)
+			return head;
+	}
+	return NULL;
+}
+
+/* Who takes a free page from its list wants to use it through the direct map. */
+static void not_taken_from_its_list(struct kunit *test)
+{
+	struct page *keep = must_alloc_outside(test);
+	struct page *page = must_alloc_outside(test), *head;
+	struct zone *zone = page_zone(page);
+	int isolated = -1;
+
+	/* The other page keeps the block where it is. */
+	KUNIT_ASSERT_EQ(test, pageblock_start_pfn(page_to_pfn(page)),
+			pageblock_start_pfn(page_to_pfn(keep)));
+	__free_page(page);
+	drain_all_pages(zone);
+
+	scoped_guard(spinlock_irqsave, &zone->lock) {
+		head = free_head(page);
+		if (head)
+			isolated = __isolate_free_page(head, buddy_order(head));
+	}
+	KUNIT_EXPECT_EQ(test, 0, isolated);
+	__free_page(keep);
+}
+
+/* The reserve for requests that cannot wait is in the direct map. */
+static void no_reserve_of_them(struct kunit *test)
+{
+	freetype_t unmapped = make_freetype(MIGRATE_UNMOVABLE, FREETYPE_UNMAPPED);
+	struct page *keep = must_alloc_outside(test);
+	struct page *page = alloc_outside(GFP_ATOMIC, 3);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_TRUE(test, freetype_equal(unmapped, get_pageblock_freetype(page)));
+	__free_pages(page, 3);
+	__free_page(keep);
+}
+
+#ifdef CONFIG_COMPACTION
+#define CAPTURE_ORDER (PAGE_ALLOC_COSTLY_ORDER + 1)
+
+/* Is @page captured when it is freed during compaction for @freetype? */
+static bool captured(struct page *page, freetype_t freetype)
+{
+	struct capture_control capc = {
+		.zone = page_zone(page),
+		.freetype = freetype,
+		.order = CAPTURE_ORDER,
+	};
+	unsigned long flags;
+
+	/* Kernel threads do not capture: pose as a user's task. */
+	local_irq_save(flags);
+	current->flags &= ~PF_KTHREAD;
+	WRITE_ONCE(current->capture_control, &capc);
+	__free_pages(page, CAPTURE_ORDER);
+	WRITE_ONCE(current->capture_control, NULL);
+	current->flags |= PF_KTHREAD;
+	local_irq_restore(flags);
+
+	if (!capc.page)
+		return false;
+
+	/* As if it had been allocated. */
+	set_page_private(page, 0);
+	init_page_count(page);
+	__free_pages(page, CAPTURE_ORDER);
+	return true;
+}
+
+/* A request gets no page of the other kind from its own compaction. */
+static void capture(struct kunit *test)
+{
+	freetype_t unmapped = make_freetype(MIGRATE_UNMOVABLE, FREETYPE_UNMAPPED);
+	freetype_t mapped = make_freetype(MIGRATE_UNMOVABLE, 0);
+	struct page *outside, *page;
+
+	page = alloc_pages(GFP_KERNEL, CAPTURE_ORDER);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_FALSE(test, captured(page, unmapped));
+
+	outside = alloc_outside(GFP_KERNEL, CAPTURE_ORDER);
+	KUNIT_ASSERT_NOT_NULL(test, outside);
+	KUNIT_EXPECT_FALSE(test, captured(outside, mapped));
+
+	/* This is how it would look. */
+	page = alloc_pages(GFP_KERNEL, CAPTURE_ORDER);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_TRUE(test, captured(page, mapped));
+}
+#endif /* CONFIG_COMPACTION */
+
 /* Free pages that a request cannot have do not count for it. */
 static void watermarks(struct kunit *test)
 {
@@ -600,6 +705,11 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(reclaim_takes_nothing_out),
 	KUNIT_CASE(orders),
 	KUNIT_CASE(refused),
+	KUNIT_CASE(not_taken_from_its_list),
+	KUNIT_CASE(no_reserve_of_them),
+#ifdef CONFIG_COMPACTION
+	KUNIT_CASE(capture),
+#endif
 	KUNIT_CASE(watermarks),
 	KUNIT_CASE_SLOW(surplus_comes_back),
 #ifdef CONFIG_MEMORY_ISOLATION
