@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,6 +206,49 @@ static int maps_pfn(uint64_t pfn)
 	return mapped;
 }
 
+/* The signal that ends who reads that page; 0: none, -1: it cannot be told. */
+static int signal_of_reader(const struct mem *mem, size_t page)
+{
+	volatile const uint8_t *at = mem->map + page * MEM_PAGE;
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		(void)*at;
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -1;
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+/* Of memory with an error, whatever its kind, the VMM hears the same. */
+static int hears_the_same(struct mem *mem)
+{
+	int sig[BOTH], err[BOTH], wrong = 0;
+	struct secret secret;
+
+	for (int i = 0; i < BOTH; i++) {
+		sig[i] = signal_of_reader(&mem[i], POISONED_PAGE);
+		if (!mem[i].kind->is_guest_memfd)
+			continue;
+		if (secret_new(&secret))
+			return 2;
+		err[i] = tiny_vm_plant(&mem[i].vm, &secret,
+				       POISONED_PAGE * MEM_PAGE);
+		printf("%s: %s when the guest writes to it\n", mem[i].kind->name,
+		       err[i] ? strerror(-err[i]) : "no error");
+	}
+	wrong |= claim(sig[SUBJECT] == SIGBUS && sig[CONTROL] == SIGBUS,
+		       "who reads the poisoned page gets SIGBUS, as with the control");
+	if (mem[SUBJECT].kind->is_guest_memfd)
+		wrong |= claim(err[CONTROL] && err[SUBJECT] == err[CONTROL],
+			       "whose guest writes to it, the error that the control gives");
+	return wrong;
+}
+
 static int hwpoison(struct mem *mem)
 {
 	uint64_t pfns[BOTH][NR_PAGES];
@@ -221,6 +265,7 @@ static int hwpoison(struct mem *mem)
 	}
 	wrong = claim(maps_pfn(bad[SUBJECT]) == 0,
 		      "the poisoned page is absent while the memory lives");
+	wrong |= hears_the_same(mem);
 	err = close_both(mem);
 	if (err)
 		return err;
