@@ -496,12 +496,38 @@ static void not_taken_from_its_list(struct kunit *test)
 	__free_page(keep);
 }
 
+/* A request for them has no second choice, whatever is free. */
+static void no_fallback(struct kunit *test)
+{
+	freetype_t unmapped = make_freetype(MIGRATE_UNMOVABLE, FREETYPE_UNMAPPED);
+	struct page *keep = must_alloc_outside(test);
+	struct zone *zone = page_zone(keep);
+	enum fallback_result result;
+	unsigned int order;
+	freetype_t other;
+
+	for (order = 0; order < NR_PAGE_ORDERS; order++) {
+		scoped_guard(spinlock_irqsave, &zone->lock)
+			result = find_suitable_fallback(&zone->free_area[order],
+							order, unmapped, false,
+							&other);
+		KUNIT_EXPECT_EQ(test, FALLBACK_EMPTY, result);
+	}
+	__free_page(keep);
+}
+
 /* The reserve for requests that cannot wait is in the direct map. */
 static void no_reserve_of_them(struct kunit *test)
 {
 	freetype_t unmapped = make_freetype(MIGRATE_UNMOVABLE, FREETYPE_UNMAPPED);
-	struct page *keep = must_alloc_outside(test);
-	struct page *page = alloc_outside(GFP_ATOMIC, 3);
+	struct page *keep = must_alloc_outside(test), *page;
+	struct zone *zone = page_zone(keep);
+	unsigned long low = zone->_watermark[WMARK_LOW];
+
+	/* As long as there is enough memory, nobody needs the reserve. */
+	zone->_watermark[WMARK_LOW] = zone_managed_pages(zone);
+	page = alloc_outside(GFP_ATOMIC, 3);
+	zone->_watermark[WMARK_LOW] = low;
 
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	KUNIT_EXPECT_TRUE(test, freetype_equal(unmapped, get_pageblock_freetype(page)));
@@ -706,6 +732,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(orders),
 	KUNIT_CASE(refused),
 	KUNIT_CASE(not_taken_from_its_list),
+	KUNIT_CASE(no_fallback),
 	KUNIT_CASE(no_reserve_of_them),
 #ifdef CONFIG_COMPACTION
 	KUNIT_CASE(capture),
