@@ -673,6 +673,12 @@ static void isolation(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, kernel_page_present(page));
 	__free_page(page);
 
+	/* All of it is free, and still it stays outside the direct map. */
+	kunit_activate_static_stub(test, unmapped_restore_block, fail_restore);
+	KUNIT_EXPECT_EQ(test, -EBUSY, isolate(block));
+	kunit_deactivate_static_stub(test, unmapped_restore_block);
+	KUNIT_EXPECT_TRUE(test, page_is_unmapped(block));
+
 	KUNIT_ASSERT_EQ(test, 0, isolate(block));
 	KUNIT_EXPECT_FALSE(test, page_is_unmapped(block));
 	KUNIT_EXPECT_TRUE(test, kernel_page_present(page));
