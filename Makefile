@@ -16,7 +16,7 @@ ifneq ($(T),)
 CHOSEN := $(strip $(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))))
 endif
 
-.PHONY: help run check bench shell packages fetch tree export build mutants \
+.PHONY: help run check bench bench-compare bench-pictures shell packages fetch tree export build mutants \
 	baseline fuzz clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -24,7 +24,8 @@ endif
 help:
 	@echo 'make run        build the kernel, boot it, show that it cannot read the VM'
 	@echo 'make check      run every test; T=word runs those whose path has the word'
-	@echo 'make bench      what such memory costs, beside memory in the direct map'
+	@echo 'make bench      what such memory costs; P=P1,P3 part of it; BASE=1, AT=step or'
+	@echo '                PEER=name another kernel; make bench-compare A=series B=base'
 	@echo 'make shell      a prompt inside the lab VM'
 	@echo 'make build      build the kernel and what runs in the lab; FLAVOUR=debug'
 	@echo 'make tree       make out/linux: Linux with one commit per step'
@@ -62,8 +63,14 @@ endif
 	$(PHASE) 4/4 tests
 	$(RUN) test/run $(CHOSEN)
 
-bench: build
+bench: tree
 	$(RUN) bench/run
+
+bench-compare:
+	$(RUN) bench/compare
+
+bench-pictures:
+	$(RUN) bench/pictures
 
 packages fetch export:
 	$(RUN) lab/$@

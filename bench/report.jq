@@ -1,58 +1,120 @@
 # SPDX-License-Identifier: MIT
-# From the lines of two boots to ratios.  For each line of the report:
-#   ratio: median of what the kind costs over median of what its control costs;
-#   low, high: the smallest and the largest ratio of one round, their spread.
+# From the lines of many boots to ratios: docs/bench.md describes both.
+#   $s, $b: lines of the kernel that is measured, and of Linux without the series.
+#   $peers: { name: lines }.  $facts: of each kernel.
 
-def median: sort | if length % 2 == 1 then .[length / 2 | floor]
-	else (.[length / 2 - 1] + .[length / 2]) / 2 end;
+def median: sort | if length == 0 then null elif length % 2 == 1
+	then .[length / 2 | floor] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
 
-def of($work; $kind): map(select(.work == $work and .kind == $kind));
+# The first round finds a cold allocator.
+def warm: (map(select(.round > 0))) as $w | if ($w | length) > 0 then $w else . end;
 
-# the first round finds a cold allocator
-def warm: if length > 2 then map(select(.round > 0)) else . end;
+def lines($from; $boot; $clock; $work; $kind): $from
+	| map(select(.boot == $boot and .clock == $clock and .work == $work and .kind == $kind));
 
-def ratio($work; $kind; $control):
-	(of($work; $kind) | warm) as $a | (of($work; $control) | warm) as $b
-	| if ($a | length) == 0 or ($b | length) == 0 then null else
-		[range($a | length) | $a[.].ns / $b[.].ns] as $each
-		| { ratio: (($a | map(.ns) | median) / ($b | map(.ns) | median)),
-		    low: ($each | min), high: ($each | max),
-		    per_page: ($a | map(.ns / .pages) | median),
-		    control_per_page: ($b | map(.ns / .pages) | median) }
+def each: map(.ns / .pages);
+
+# Two lists of readings, taken by turns, to the ratio of their medians, and the
+# smallest and the largest ratio of one turn.
+def ratio($a; $b): ([($a | length), ($b | length)] | min) as $n
+	| if $n == 0 then null else
+		{ ratio: (($a | median) / ($b | median)),
+		  low: ([range($n) | $a[.] / $b[.]] | min),
+		  high: ([range($n) | $a[.] / $b[.]] | max),
+		  rounds: $n, value: ($a | median), control: ($b | median) }
 	  end;
 
-def per_gib($field; $kind):
-	(of("touch"; $kind) + of("fault"; $kind)) as $filled
-	| if ($filled | length) == 0 then null else
-		($filled + of("close"; $kind))
-		| (map(.[$field]) | add) * 262144 / ($filled | map(.pages) | add)
-	  end;
+def compare($a; $b): ratio($a | warm | each; $b | warm | each);
 
-def line($id; $what; $work; $kind; $control; $goal; $wall_goal):
-	{ id: $id, what: $what, kind: $kind, control: $control,
-	  goal: $goal, wall_goal: $wall_goal,
-	  instructions: ($i | ratio($work; $kind; $control)),
-	  wall: ($w | ratio($work; $kind; $control)) };
+# Both clocks of one boot.
+def line($id; $what; $boot; $work; $kind; $cwork; $ckind; $goal; $wall_goal):
+	{ id: $id, what: $what, kind: $kind, control: $ckind, goal: $goal, wall_goal: $wall_goal,
+	  instructions: compare(lines($s; $boot; "i"; $work; $kind); lines($s; $boot; "i"; $cwork; $ckind)),
+	  wall: compare(lines($s; $boot; "w"; $work; $kind); lines($s; $boot; "w"; $cwork; $ckind)) };
 
-{ cpus: $cpus,
+def simple($id; $what; $boot; $work; $kind; $ckind; $goal; $wall_goal):
+	line($id; $what; $boot; $work; $kind; $work; $ckind; $goal; $wall_goal);
+
+# The same work on the other kernel.
+def against_base($id; $what; $boot; $work; $kind; $goal; $wall_goal):
+	{ id: $id, what: $what, kind: $kind, control: "base kernel", goal: $goal, wall_goal: $wall_goal,
+	  instructions: compare(lines($s; $boot; "i"; $work; $kind); lines($b; $boot; "i"; $work; $kind)),
+	  wall: compare(lines($s; $boot; "w"; $work; $kind); lines($b; $boot; "w"; $work; $kind)) };
+
+# The same work of the same kernel, with other CPUs.
+def against_boot($id; $what; $boot; $cboot; $work; $kind; $goal):
+	{ id: $id, what: $what, kind: $kind, control: $cboot, goal: $goal, wall_goal: $goal,
+	  instructions: compare(lines($s; $boot; "i"; $work; $kind); lines($s; $cboot; "i"; $work; $kind)),
+	  wall: compare(lines($s; $boot; "w"; $work; $kind); lines($s; $cboot; "w"; $work; $kind)) };
+
+# Bytes, not time; every round counts.
+def room: [lines($s; "room"; "w"; "room"; "gmem_mmap") | .[].pages] as $a
+	| [lines($s; "room"; "w"; "room"; "plain") | .[].pages] as $b
+	| ratio($a; $b);
+
+# Interrupts between CPUs that plain memory does not have: what a broadcast is,
+# for each other CPU.
+def per_gib($from; $boot; $field; $kind):
+	($from | map(select(.boot == $boot and .clock == "w" and .kind == $kind))) as $all
+	| ($all | map(select(.work == "touch" or .work == "guest"))) as $filled
+	| if ($filled | length) == 0 then null
+	  else ($all | map(.[$field]) | add) * 262144 / ($filled | map(.pages) | add) end;
+
+def broadcasts($from; $boot): per_gib($from; $boot; "interrupts"; "gmem_mmap") as $v
+	| per_gib($from; $boot; "interrupts"; "plain") as $c
+	| ($from | map(select(.boot == $boot)) | .[0].cpus) as $cpus
+	| if $v == null or $c == null then null else ($v - $c) / ($cpus - 1) end;
+
+def count($id; $what; $kind; $goal; $value): { id: $id, what: $what, kind: $kind, goal: $goal, value: $value };
+
+def orders: range(10) | "order\(.)";
+
+{ facts: $facts,
   ratios: [
-	line("P1"; "first touch"; "touch"; "gmem_mmap"; "plain"; 1.03; 1.10),
-	line("P2"; "guest fault"; "fault"; "gmem_private"; "private_plain"; 1.03; 1.10),
-	line("P4"; "punch hole"; "punch"; "gmem_mmap"; "plain"; 1.05; 1.05),
-	line("P4"; "close"; "close"; "gmem_mmap"; "plain"; 1.05; 1.05),
-	line("P4"; "close, private"; "close"; "gmem_private"; "private_plain"; 1.05; 1.05),
-	line("-"; "memfd_secret, touch"; "touch"; "secretmem"; "memfd"; null; null),
-	line("-"; "memfd_secret, close"; "close"; "secretmem"; "memfd"; null; null) ],
+	simple("P1"; "first touch"; "memory"; "touch"; "gmem_mmap"; "plain"; 1.03; 1.10),
+	simple("-"; "touch again"; "memory"; "again"; "gmem_mmap"; "plain"; null; null),
+	simple("P2"; "KVM_PRE_FAULT_MEMORY"; "memory"; "fault"; "gmem_private"; "private_plain"; 1.03; 1.10),
+	simple("P2"; "a guest touches"; "memory"; "guest"; "gmem_private"; "private_plain"; 1.03; 1.10),
+	simple("P2"; "a guest touches"; "memory"; "guest"; "gmem_mmap"; "plain"; 1.03; 1.10),
+	(("4K", "64K", "2M") as $n | ("gmem_mmap", "plain") as $kind
+	 | line("P3"; "pwrite() of " + $n; "write"; "write" + $n; $kind; "memcpy"; "plain";
+		if $kind == "plain" then null else 0.50 end; if $kind == "plain" then null else 0.50 end)
+	 | .control = "memcpy"),
+	simple("P4"; "punch hole"; "memory"; "punch"; "gmem_mmap"; "plain"; 1.05; 1.05),
+	simple("P4"; "close"; "memory"; "close"; "gmem_mmap"; "plain"; 1.05; 1.05),
+	simple("P4"; "close, private"; "memory"; "close"; "gmem_private"; "private_plain"; 1.05; 1.05),
+	against_base("P5"; "first touch"; "secretmem"; "touch"; "secretmem"; 0.90; 0.30),
+	against_base("P5"; "the same of memfd"; "secretmem"; "touch"; "memfd"; null; null),
+	(("alloc", "free", "pingpong") as $work
+	 | against_base("P6"; $work; "pages"; $work; orders; 1.005; null)),
+	(("fork_exec", "anon_fault", "anon_free", "file_write", "file_read") as $work
+	 | against_base("P6"; $work; "system"; $work; "system"; 1.005; null)),
+	(("cpus4", "cpus8") as $boot
+	 | against_boot("P9"; "P1 with " + $boot[4:] + " CPUs"; $boot; "cpus2"; "touch"; ("gmem_mmap", "plain");
+		null)),
+	{ id: "P10", what: "bytes to be had, fragmented", kind: "gmem_mmap", control: "plain",
+	  least: 0.95, bytes: room },
+	line("P11"; "touch of 90 % after 80 %"; "after"; "hog"; "gmem_mmap"; "hog"; "fresh"; 1.10; 1.10),
+	(("touch", "close") as $work
+	 | simple("peer"; "per-page zap, flush: " + $work; "perpage"; $work; "gmem_mmap"; "plain"; null; null)),
+	($peers | to_entries[] | . as $peer | .value as $p
+	 | { id: "peer", what: ($peer.key + ": touch"), kind: "gmem_mmap", control: "plain",
+	     instructions: compare(lines($p; "perpage"; "i"; "touch"; "gmem_mmap"); lines($p; "perpage"; "i"; "touch"; "plain")),
+	     wall: compare(lines($p; "perpage"; "w"; "touch"; "gmem_mmap"); lines($p; "perpage"; "w"; "touch"; "plain")) }),
+	($peers | to_entries[] | . as $peer | .value as $p
+	 | { id: "peer", what: ($peer.key + ", with blocks: touch"), kind: "gmem_mmap", control: "plain",
+	     instructions: compare(lines($p; "memory"; "i"; "touch"; "gmem_mmap"); lines($p; "memory"; "i"; "touch"; "plain")),
+	     wall: compare(lines($p; "memory"; "w"; "touch"; "gmem_mmap"); lines($p; "memory"; "w"; "touch"; "plain")) }),
+	{ id: "peer", what: "memfd_secret, base kernel: touch", kind: "secretmem", control: "memfd",
+	  instructions: compare(lines($b; "secretmem"; "i"; "touch"; "secretmem"); lines($b; "secretmem"; "i"; "touch"; "memfd")),
+	  wall: compare(lines($b; "secretmem"; "w"; "touch"; "secretmem"); lines($b; "secretmem"; "w"; "touch"; "memfd")) },
+	simple("peer"; "memfd_secret, series: touch"; "secretmem"; "touch"; "secretmem"; "memfd"; null; null)
+  ] | map(select(.instructions != null or .wall != null or .bytes != null)),
   counts: [
-	{ id: "-", what: "instructions, get and put", kind: "mermap", goal: 200,
-	  value: $with, control_name: "without an mm", control: $without },
-	# a broadcast is an interrupt for every other CPU; what plain memory has
-	# of them is not about TLBs
-	{ id: "P7", what: "broadcasts per GiB, beyond", kind: "gmem_mmap", goal: 520,
-	  control_name: "plain",
-	  value: ((($w | per_gib("interrupts"; "gmem_mmap")) -
-		   ($w | per_gib("interrupts"; "plain"))) / ($cpus - 1)),
-	  control: (($w | per_gib("interrupts"; "plain")) / ($cpus - 1)) },
-	{ id: "P8", what: "2M splits per GiB", kind: "gmem_mmap", goal: 0,
-	  control_name: "plain", value: ($w | per_gib("splits"; "gmem_mmap")),
-	  control: ($w | per_gib("splits"; "plain")) } ] }
+	count("P7"; "broadcasts per GiB"; "gmem_mmap"; 520; broadcasts($s; "memory")),
+	count("P7"; "the same, per-page zap"; "gmem_mmap"; null; broadcasts($s; "perpage")),
+	count("P8"; "2M splits per GiB"; "gmem_mmap"; 0; per_gib($s; "memory"; "splits"; "gmem_mmap")),
+	count("-"; "mermap, get and put, instructions"; "mermap"; 200; $mermap)
+  ] | map(select(.value != null)),
+  missing: (if ($s | map(select(.boot == "memory")) | length) > 0
+	then ["P12: no scenario boots an unmodified VMM here yet"] else [] end) }

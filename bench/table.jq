@@ -1,22 +1,31 @@
 # SPDX-License-Identifier: MIT
 # The report as a table, its columns between tabs.
 
-def places: . * 100 | round | tostring | if length < 3 then "0" * (3 - length) + . else . end
-	| .[:-2] + "." + .[-2:];
+def places($n): (. * pow(10; $n) | round | tostring) as $t
+	| ("0" * ([$n + 1 - ($t | length), 0] | max) // "") + $t
+	| .[:-$n] + "." + .[-$n:];
 
-def cell: if . == null then "-" else "\(.ratio | places) (\(.low | places)-\(.high | places))" end;
+def digits: if .goal != null and (.goal | . * 1000 % 10 != 0) then 3 else 2 end;
 
-# met, missed, or spread: the rounds do not agree on which side of the goal
-def verdict($goal):
-	if . == null or $goal == null then "-"
-	elif .high <= $goal then "met"
-	elif .low > $goal then "missed"
-	else "spread" end;
+def cell($n): if . == null then "-"
+	else "\(.ratio | places($n)) (\(.low | places($n))-\(.high | places($n)))" end;
+
+# spread: the rounds do not agree on which side of the goal they are
+def verdict($goal): if . == null or $goal == null then "-"
+	elif .high <= $goal then "met" elif .low > $goal then "missed"
+	else "spread too large" end;
+
+def at_least($goal): if . == null then "-" elif .low >= $goal then "met"
+	elif .high < $goal then "missed" else "spread too large" end;
+
+def row: digits as $n | [.id, .what, .kind, .control,
+	(.instructions | cell($n)), (.goal // "-"), (.goal as $g | .instructions | verdict($g)),
+	(.wall | cell($n)), (.wall_goal // "-"), (.wall_goal as $g | .wall | verdict($g))];
 
 (["", "what", "of", "against", "instructions", "goal", "", "wall", "goal", ""] | @tsv),
-(.ratios[] | [.id, .what, .kind, .control,
-	(.instructions | cell), (.goal // "-"), (.goal as $g | .instructions | verdict($g)),
-	(.wall | cell), (.wall_goal // "-"), (.wall_goal as $g | .wall | verdict($g))] | @tsv),
-(.counts[] | select(.value != null) | [.id, .what, .kind,
-	"\(.control_name): \(.control | round)", (.value | round), .goal, (if .value <= .goal then "met" else "missed" end),
-	"-", "-", "-"] | @tsv)
+(.ratios[] | select(.bytes == null) | row | @tsv),
+(.ratios[] | select(.bytes != null) | [.id, .what, .kind, .control, "-", "-", "-",
+	(.bytes | cell(2)), ">= \(.least)", (.least as $g | .bytes | at_least($g))] | @tsv),
+(.counts[] | [.id, .what, .kind, "-", (.value | round), (.goal // "-"),
+	(if .goal == null then "-" elif .value <= .goal then "met" else "missed" end), "-", "-", "-"] | @tsv),
+(.missing[] | ["", .] | @tsv)

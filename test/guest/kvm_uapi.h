@@ -78,4 +78,8 @@ struct kvm_pre_fault_memory {
 #define GUEST_MEMFD_FLAG_NO_DIRECT_MAP (1ULL << 2)
 #endif
 
+#ifndef GUEST_MEMFD_FLAG_WRITE
+#define GUEST_MEMFD_FLAG_WRITE (1ULL << 3)
+#endif
+
 #endif

@@ -9,7 +9,7 @@
 #include "tiny_vm.h"
 
 #define PAGE 4096UL
-#define CODE_GPA 0x1000
+#define CODE_GPA TINY_VM_CODE_GPA
 #define A_OFFSET 0x100
 #define B_OFFSET 0x180
 

@@ -30,7 +30,8 @@ struct tiny_vm {
 	const char *step;
 };
 
-/* Guest physical address of the guest memory. */
+/* Guest physical addresses of the code and of the guest memory. */
+#define TINY_VM_CODE_GPA 0x1000ULL
 #define TINY_VM_GPA 0x100000ULL
 
 /*

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "bench_line.h"
+#include "vmstat.h"
+
+/* The line "CAL:" has a column for each CPU. */
+static uint64_t call_interrupts(void)
+{
+	FILE *file = fopen("/proc/interrupts", "re");
+	char line[4096];
+	uint64_t sum = 0;
+
+	if (!file) {
+		perror("bench: /proc/interrupts");
+		exit(2);
+	}
+	while (fgets(line, sizeof(line), file)) {
+		char *at = line + strspn(line, " "), *end;
+
+		if (strncmp(at, "CAL:", 4))
+			continue;
+		for (at += 4;; at = end) {
+			uint64_t value = strtoull(at, &end, 10);
+
+			if (end == at)
+				break;
+			sum += value;
+		}
+	}
+	fclose(file);
+	return sum;
+}
+
+uint64_t bench_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* The clock is read last and first: the counters are not what is measured. */
+struct bench_reading bench_start(void)
+{
+	struct bench_reading at = {
+		.interrupts = call_interrupts(),
+		.splits = vmstat("direct_map_level2_splits"),
+	};
+
+	at.ns = bench_now();
+	return at;
+}
+
+void bench_stop(struct bench_reading from, const char *work, const char *kind,
+		int round, size_t pages)
+{
+	uint64_t ns = bench_now() - from.ns;
+
+	printf("{\"work\":\"%s\",\"kind\":\"%s\",\"round\":%d,\"pages\":%zu,\"ns\":%" PRIu64
+	       ",\"interrupts\":%" PRIu64 ",\"splits\":%" PRIu64 "}\n",
+	       work, kind, round, pages, ns,
+	       call_interrupts() - from.interrupts,
+	       vmstat("direct_map_level2_splits") - from.splits);
+}
+
+int bench_begin(void)
+{
+	/* memfd_secret accounts for each page as it is touched */
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (!setrlimit(RLIMIT_MEMLOCK, &unlimited))
+		return 0;
+	perror("bench: RLIMIT_MEMLOCK");
+	return 2;
+}
+
+int bench_end(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	perror("bench: cannot print");
+	return 2;
+}

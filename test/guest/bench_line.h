@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A measurement, and the line of JSON that says what came of it.  What the
+ * members mean is in docs/bench.md.
+ */
+#ifndef GUEST_BENCH_LINE_H
+#define GUEST_BENCH_LINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bench_reading {
+	uint64_t ns;
+	uint64_t interrupts;
+	uint64_t splits;
+};
+
+uint64_t bench_now(void);
+struct bench_reading bench_start(void);
+void bench_stop(struct bench_reading from, const char *work, const char *kind,
+		int round, size_t pages);
+
+/* For main(): no limit to locked memory, and at the end all is written. */
+int bench_begin(void);
+int bench_end(void);
+
+#endif
