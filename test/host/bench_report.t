@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The arithmetic of the benchmark: what is equal comes out as 1.00, what is
+# slower is seen, and a spread that supports no verdict gives none.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+if ! command -v jq >/dev/null || ! command -v column >/dev/null; then
+	skip "the arithmetic of the benchmark" "jq or column is missing: sudo make packages"
+	exit 0
+fi
+FAKE=$(mktemp -d)
+trap 'status=$?; rm -rf "$FAKE"; tap_exit $status' EXIT
+export OUT=$FAKE
+
+# boot SET NAME CLOCK CPUS: names the boot that the next lines are from
+boot() {
+	mkdir -p "$FAKE/bench/results/$1"
+	[ -e "$FAKE/bench/results/$1/facts.json" ] || echo '{}' >"$FAKE/bench/results/$1/facts.json"
+	LINES_OF=$FAKE/bench/results/$1/$2.$3.jsonl
+	LINE="\"boot\":\"$2\",\"clock\":\"$3\",\"cpus\":$4"
+	: >"$LINES_OF"
+}
+
+# line WORK KIND ROUND NS [INTERRUPTS]: a reading of 256 pages
+line() {
+	printf '{%s,"work":"%s","kind":"%s","round":%d,"pages":256,"ns":%d,"interrupts":%d,"splits":0}\n' \
+		"$LINE" "$1" "$2" "$3" "$4" "${5:-0}" >>"$LINES_OF"
+}
+
+# touch_ratio: of P1, in hundredths, with both ends of its spread
+touch_ratio() {
+	jq -r --arg clock "$1" '.ratios[] | select(.id == "P1") | .[$clock]
+		| [.ratio, .low, .high] | map(. * 100 | round) | @tsv' "$FAKE/bench/report.json"
+}
+
+row() { sed -n "s/^$1 *//p" <<<"$TABLE" | head -n 1; }
+
+boot series memory i 2
+for round in 0 1 2 3; do
+	line touch plain $round $((round ? 256000 : 900000))
+	line touch gmem_mmap $round 256000
+done
+boot series memory w 2
+for round in 0 1 2; do
+	line touch plain $round 256000
+	line touch gmem_mmap $round $((256000 + round * 25600)) 256
+done
+boot series room w 2
+line room plain 0 1
+line room gmem_mmap 0 1
+TABLE=$("$TOP/bench/report" series)
+is "equal work gives 1.00, whatever the cold first round took" "$(touch_ratio instructions)" \
+	$'100\t100\t100'
+like "and that is good" "$(row P1)" '1.00 \(1.00-1.00\) +1.03 +met'
+is "a ratio is that of the medians, its spread that of the rounds" "$(touch_ratio wall)" \
+	$'115\t110\t120'
+like "rounds on both sides of the goal give no verdict" "$(row P1)" '1.15 \(1.10-1.20\) +1.1 +spread too large'
+like "a broadcast for each page is seen" "$(row P7)" '262144 +520 +missed'
+like "bytes are compared without the clock" "$(row P10)" '1.00 \(1.00-1.00\) +>= 0.95 +met'
+like "what was not measured has no row" "$(row P3)" '^$'
+
+boot base pages i 2
+line alloc order0 0 256000
+line alloc order0 1 256000
+boot series pages i 2
+line alloc order0 0 256000
+line alloc order0 1 258000
+TABLE=$("$TOP/bench/report" series)
+like "a regression of less than 1 % is seen" "$(row P6)" '1.008 \(1.008-1.008\) +1.005 +missed'
+like "two kernels are compared in what both have done" \
+	"$(A=series B=base "$TOP/bench/compare")" 'pages +i +alloc +order0 +1.008 +1.008 +1.008 +1008 +1000'
+not_ok "a kernel that was never measured is refused" env A=series B=at-nothing "$TOP/bench/compare"
+not_ok "so is a report of it" "$TOP/bench/report" at-nothing
+not_ok "and a figure that does not exist" env P=P99 "$TOP/bench/run"
+figures=$(sed -nE 's/^ALL_FIGURES=//p' "$TOP/bench/run" | tr , '\n' | sort)
+is "boots.tsv and bench/run know the same figures" \
+	"$(sed '/^#/d' "$TOP/bench/boots.tsv" | cut -f2 | tr , '\n' | sort -u)" "$figures"
+is "each line of boots.tsv has its columns" \
+	"$(sed '/^#/d' "$TOP/bench/boots.tsv" | awk -F '\t' '{ print NF }' | sort -u)" 6
