@@ -16,8 +16,9 @@ ifneq ($(T),)
 CHOSEN := $(strip $(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))))
 endif
 
-.PHONY: help run check bench bench-compare bench-pictures shell packages fetch tree export build mutants \
-	baseline fuzz clean distclean
+.PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
+	rebase shell packages fetch tree export build mutants baseline fuzz clean \
+	distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -30,6 +31,10 @@ help:
 	@echo 'make build      build the kernel and what runs in the lab; FLAVOUR=debug'
 	@echo 'make tree       make out/linux: Linux with one commit per step'
 	@echo 'make export     write the commits of out/linux back to kernel/'
+	@echo 'make series     the series as mail, in out/series; SIGNOFF="Name <mail>"'
+	@echo 'make bisect-check  build, boot and test the kernel of every step; QUICK=1'
+	@echo 'make deb        Debian packages; WHAT=vmm, kernel, or both; CONFIG='
+	@echo 'make rebase     how the series applies to another release; LINUX='
 	@echo 'make mutants    break the kernel on purpose; each time a test must fail'
 	@echo 'make fuzz       five minutes of fuzzing of the preload shim; needs clang'
 	@echo 'make baseline   upstream selftests on the base kernel and on ours'
@@ -74,6 +79,18 @@ bench-pictures:
 
 packages fetch export:
 	$(RUN) lab/$@
+
+series: tree
+	$(RUN) lab/mail
+
+bisect-check: tree
+	$(RUN) lab/bisect
+
+deb:
+	$(RUN) lab/deb
+
+rebase:
+	$(RUN) lab/rebase
 
 tree: packages
 	$(RUN) lab/tree
