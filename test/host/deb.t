@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What make deb is made of fits what there is to be packed.
+set -eu
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+FAKE=$(mktemp -d)
+trap 'status=$?; rm -rf "$FAKE"; tap_exit $status' EXIT
+DEBIAN=$TOP/packaging/debian
+
+installed() {
+	make -s -C "$TOP/vmm" O="$OUT/vmm-deb" PREFIX=/usr LIBDIR=/usr/lib/any \
+		SHIMDIR=/usr/lib/any/offmap DESTDIR="$FAKE/tmp" install
+}
+
+# claimed DIR: every pattern of a package finds something, every file has a package
+claimed() (
+	cd "$1"
+	shopt -s nullglob
+	while read -r pattern; do
+		# shellcheck disable=SC2206 # it is a pattern
+		found=($pattern)
+		[ -e "${found[0]:-}" ] || { echo "nothing is $pattern"; exit 1; }
+		printf '%s\n' "${found[@]}"
+	done < <(cat "$DEBIAN"/*.install) | sort >"$FAKE/claimed"
+	find . ! -type d -printf '%P\n' | sort | comm -23 - "$FAKE/claimed" >"$FAKE/left"
+	[ ! -s "$FAKE/left" ] || { echo "in no package:"; cat "$FAKE/left"; exit 1; }
+)
+
+options_exist() {
+	sed -nE 's/^(# )?CONFIG_(\w+)[= ].*/\2/p' "$1" | sort -u >"$FAKE/wanted"
+	git -C "$LINUX_TREE" grep -hE '^\s*(menu)?config \w+$' -- '*Kconfig*' |
+		awk '{ print $2 }' | sort -u >"$FAKE/known"
+	comm -23 "$FAKE/wanted" "$FAKE/known" >"$FAKE/unknown"
+	[ ! -s "$FAKE/unknown" ] || { echo "unknown:"; cat "$FAKE/unknown"; return 1; }
+}
+
+ok "vmm/ installs as the packages want it" installed
+ok "every file has a package, every package its files" claimed "$FAKE/tmp"
+touch "$FAKE/tmp/usr/bin/stray"
+not_ok "a file without a package is found" claimed "$FAKE/tmp"
+rm "$FAKE/tmp/usr/bin/stray" "$FAKE/tmp/usr/bin/offmap"
+not_ok "a package without its file is found" claimed "$FAKE/tmp"
+is "the packages have the version of the library" \
+	"$(sed -nE '1s/.*\((.*)\).*/\1/p' "$DEBIAN/changelog")" "$(sed -n 's/^VERSION := //p' "$TOP/vmm/Makefile")"
+ok "the host's configuration names options of Linux" options_exist "$TOP/kernel/config/host.config"
+echo CONFIG_NO_SUCH_OPTION=y >"$FAKE/bad.config"
+not_ok "one that does not exist is found" options_exist "$FAKE/bad.config"
+not_ok "what is not to be packed is refused" "$TOP/lab/deb" nonsense
