@@ -51,7 +51,7 @@ run:
 	$(PHASE) 2/4 'source of Linux'
 	$(RUN) lab/tree
 	$(PHASE) 3/4 'build Linux'
-	$(RUN) lab/build kernel headers guest initramfs
+	$(RUN) lab/build kernel headers guest vmm initramfs
 	$(PHASE) 4/4 demo
 	$(RUN) lab/demo
 

@@ -5,4 +5,4 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap demo_test -m 1G -t 300 -- /scenario/demo.sh
+boot_tap demo_test -r -m 1G -t 600 -- /scenario/demo.sh "$OUT/vmm/bin/offmap"

@@ -65,14 +65,14 @@ static bool is_blank(const uint8_t *page)
 	return !page[0] && !memcmp(page, page + 1, KERNEL_PAGE - 1);
 }
 
-static bool read_page(const struct area *area, int mem, uint64_t page,
-		      uint8_t *ret)
+bool area_read(const struct area *area, int mem, uint64_t page,
+	       uint8_t ret_page[KERNEL_PAGE])
 {
 	if (area->view) {
-		memcpy(ret, area->view + page * KERNEL_PAGE, KERNEL_PAGE);
+		memcpy(ret_page, area->view + page * KERNEL_PAGE, KERNEL_PAGE);
 		return true;
 	}
-	return mem >= 0 && pread(mem, ret, KERNEL_PAGE,
+	return mem >= 0 && pread(mem, ret_page, KERNEL_PAGE,
 				 area->slot.addr + page * KERNEL_PAGE) ==
 			   (ssize_t)KERNEL_PAGE;
 }
@@ -93,7 +93,7 @@ static bool core_shows(struct area *area, const struct kernel_view *view,
 {
 	uint8_t own[KERNEL_PAGE], kernels[KERNEL_PAGE];
 
-	if (!read_page(area, mem, page, own))
+	if (!area_read(area, mem, page, own))
 		return false;
 	if (is_blank(own)) {
 		area->blank++;

@@ -3,6 +3,7 @@
 #ifndef OFFMAP_AREA_H
 #define OFFMAP_AREA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -40,6 +41,13 @@ void area_find_frames(struct area *area);
 
 /* Asks the kernel about each frame. */
 void area_judge(struct area *area, const struct kernel_view *view);
+
+/*
+ * One page of it, present or not; mem is the process's /proc/PID/mem, or -1.
+ * Is there something to read?
+ */
+bool area_read(const struct area *area, int mem, uint64_t page,
+	       uint8_t ret_page[KERNEL_PAGE]);
 
 void area_free(struct area *area);
 

@@ -6,163 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "area.h"
 #include "cmd.h"
 #include "json.h"
-#include "procfs.h"
-
-/* Of a VMM without the shim, mappings that could hold a guest. */
-#define MIN_MAPPING (1UL << 20)
-
-enum verdict { ABSENT, REACHABLE, UNKNOWN };
-
-struct vm_report {
-	struct vm_process vm;
-	/* Are the areas memslots, or the mappings of the process? */
-	bool from_shim;
-	int error;
-	struct area *area;
-	size_t nr_areas;
-	uint64_t present;
-	uint64_t reachable;
-	/* In ROMs and in the first MiB, where ordinary memory has to be. */
-	uint64_t known;
-	enum verdict verdict;
-};
-
-static const char *const verdicts[] = {
-	[ABSENT] = "absent",
-	[REACHABLE] = "reachable",
-	[UNKNOWN] = "unknown",
-};
-
-static struct area *add_area(struct vm_report *report)
-{
-	struct area *more;
-
-	more = realloc(report->area, (report->nr_areas + 1) * sizeof(*more));
-	if (!more)
-		return NULL;
-	report->area = more;
-	more[report->nr_areas] = (struct area){
-		.pid = report->vm.pid, .slot.gmem_fd = -1
-	};
-	return &more[report->nr_areas++];
-}
-
-/* A list is written while we read it: try until it is whole. */
-static int read_slots(const struct vm_process *vm, struct slot_line **slots, size_t *nr)
-{
-	int fd = procfs_take_fd(vm->pid, vm->slots_fd);
-	int err, tries = 100;
-
-	if (fd < 0)
-		return fd;
-	while ((err = slots_read(fd, slots, nr)) == -EAGAIN && --tries)
-		usleep(10000);
-	close(fd);
-	return err;
-}
-
-static int add_slots(struct vm_report *report)
-{
-	struct slot_line *slots;
-	struct area *area;
-	size_t nr;
-	int err;
-
-	err = read_slots(&report->vm, &slots, &nr);
-	for (size_t i = 0; !err && i < nr; i++) {
-		if (slots[i].vm_fd != report->vm.vm_fd)
-			continue;
-		area = add_area(report);
-		if (area)
-			area->slot = slots[i];
-		else
-			err = -ENOMEM;
-	}
-	if (!err)
-		free(slots);
-	return err;
-}
-
-static int add_mappings(struct vm_report *report)
-{
-	pid_t pid = report->vm.pid;
-	struct area *area;
-	struct vma *vmas;
-	size_t nr;
-	int err = procfs_vmas(pid, &vmas, &nr);
-
-	for (size_t i = 0; !err && i < nr; i++) {
-		const struct vma *v = &vmas[i];
-		bool gmem = strstr(v->path, "kvm-gmem") != NULL;
-
-		if (!gmem && (!v->writable || v->end - v->start < MIN_MAPPING ||
-			      v->path[0] == '['))
-			continue;
-		area = add_area(report);
-		if (!area) {
-			err = -ENOMEM;
-			break;
-		}
-		area->slot = (struct slot_line){
-			.addr = v->start, .size = v->end - v->start,
-			.kind = SLOT_UNKNOWN, .gmem_fd = -1,
-			.gmem_offset = v->offset,
-		};
-		snprintf(area->path, sizeof(area->path), "%.63s",
-			 *v->path ? v->path : "anonymous");
-		if (gmem) {
-			area->slot.gmem_fd = procfs_find_fd(pid, v->inode, "kvm-gmem");
-			/* closed by the VMM: its own page tables have to do */
-			if (area->slot.gmem_fd < 0)
-				area->slot.gmem_fd = -1;
-		}
-	}
-	if (!err)
-		free(vmas);
-	return err;
-}
-
-static void find_areas(struct vm_report *report)
-{
-	int err;
-
-	report->from_shim = report->vm.slots_fd >= 0;
-	err = report->from_shim ? add_slots(report) : add_mappings(report);
-	if (err)
-		report->error = -err;
-	for (size_t i = 0; i < report->nr_areas; i++)
-		area_find_frames(&report->area[i]);
-}
-
-static bool is_known(enum slot_kind kind)
-{
-	return kind == SLOT_ROM || kind == SLOT_WINDOW;
-}
-
-static void judge(struct vm_report *report, const struct kernel_view *view)
-{
-	bool blind = report->error || !report->nr_areas;
-
-	for (size_t i = 0; i < report->nr_areas; i++) {
-		struct area *area = &report->area[i];
-
-		area_judge(area, view);
-		report->present += area->present;
-		if (is_known(area->slot.kind))
-			report->known += area->reachable;
-		else
-			report->reachable += area->reachable;
-		/* without the page tables, blank pages were not looked at */
-		if (area->error || (!view->has_tables && area->blank))
-			blind = true;
-	}
-	report->verdict = report->reachable ? REACHABLE : blind ? UNKNOWN : ABSENT;
-}
+#include "report.h"
 
 static const char *through(const struct area *area)
 {
@@ -211,7 +58,7 @@ static void print_vm(const struct vm_report *report)
 		       through(a), *a->path ? "  " : "", a->path);
 	}
 	printf("  %s: the kernel can reach %" PRIu64 " of %" PRIu64 " pages",
-	       verdicts[report->verdict], report->reachable, report->present);
+	       verdict_name(report->verdict), report->reachable, report->present);
 	if (report->known)
 		printf(", and %" PRIu64 " of ROMs and the first MiB", report->known);
 	printf("\n");
@@ -255,7 +102,7 @@ static void print_json(const struct kernel_view *view,
 		json_string(&json, "name", reports[i].vm.name);
 		json_number(&json, "vm_fd", reports[i].vm.vm_fd);
 		json_bool(&json, "memslots_known", reports[i].from_shim);
-		json_string(&json, "verdict", verdicts[reports[i].verdict]);
+		json_string(&json, "verdict", verdict_name(reports[i].verdict));
 		json_string(&json, "error", reports[i].error ?
 			    strerror(reports[i].error) : NULL);
 		json_number(&json, "present", reports[i].present);
@@ -302,7 +149,7 @@ static int audit(pid_t pid, bool as_json)
 		return fail(EXIT_UNKNOWN, "out of memory");
 	for (size_t i = 0; i < nr; i++) {
 		reports[i].vm = vms[i];
-		find_areas(&reports[i]);
+		report_find(&reports[i]);
 	}
 	/* after the frames: what is present by now has left the map, or never */
 	kernel_view_open(&view);
@@ -313,7 +160,7 @@ static int audit(pid_t pid, bool as_json)
 		status = fail(EXIT_NO_VM, pid ? "process %d has no VM" :
 			      "no process has a VM", pid);
 	for (size_t i = 0; !status && i < nr; i++)
-		judge(&reports[i], &view);
+		report_judge(&reports[i], &view);
 	if (!status) {
 		(as_json ? print_json : print_human)(&view, reports, nr);
 		for (size_t i = 0; i < nr; i++) {
@@ -323,11 +170,8 @@ static int audit(pid_t pid, bool as_json)
 				status = EXIT_UNKNOWN;
 		}
 	}
-	for (size_t i = 0; i < nr; i++) {
-		for (size_t j = 0; j < reports[i].nr_areas; j++)
-			area_free(&reports[i].area[j]);
-		free(reports[i].area);
-	}
+	for (size_t i = 0; i < nr; i++)
+		report_free(&reports[i]);
 	kernel_view_close(&view);
 	free(reports);
 	free(vms);

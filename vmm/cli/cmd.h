@@ -7,9 +7,10 @@
 
 enum {
 	EXIT_YES = 0,
-	EXIT_NO = 1,		/* probe: cannot; audit: something is reachable */
+	/* probe: cannot; audit: something is reachable; demo: not as promised */
+	EXIT_NO = 1,
 	EXIT_USAGE = 2,
-	EXIT_UNKNOWN = 3,	/* audit: could not be told */
+	EXIT_UNKNOWN = 3,	/* audit, demo: could not be told */
 	EXIT_NO_VM = 4,		/* audit: nothing to look at */
 	/* run: as env(1) and nohup(1) have them */
 	EXIT_REFUSED = 125,
@@ -26,6 +27,7 @@ struct command {
 int cmd_probe(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
 
 /* To stderr, as "offmap: …"; the first gives what it was given. */
 int fail(int status, const char *format, ...)

@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{ "probe", "what this machine, and a VMM, can do", cmd_probe },
 	{ "run", "start a VMM with its guest memory out of the direct map", cmd_run },
 	{ "audit", "which pages of a VM the kernel can reach", cmd_audit },
+	{ "demo", "show it: what a scan finds of a plain and of a protected VM", cmd_demo },
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -1,18 +1,44 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The demo keeps its promise, and would not if the kernel did not.
+#
+# Argument: the offmap command, on the host.
 # shellcheck source=/dev/null
 . /tap.sh
+# shellcheck source=/dev/null
+. /host.sh
+
+OFFMAP=$1
+
+demo_shows() {
+	on_host "$OFFMAP" demo >/tmp/demo.out 2>&1
+	status=$?
+	cat /tmp/demo.out
+	[ "$status" = 0 ] &&
+		grep -q '^plain .*: reachable .*FOUND: the kernel can read it' /tmp/demo.out &&
+		grep -q '^protected .* nowhere .* 0 of 16[0-9]* pages: absent ' /tmp/demo.out &&
+		grep -q '^Population, .* times' /tmp/demo.out
+}
 
 swapped_demo_fails() {
-	demo --swap >/tmp/demo.out
+	on_host "$OFFMAP" demo --json --swap >/tmp/demo.out 2>&1
 	status=$?
 	cat /tmp/demo.out
 	[ "$status" = 1 ] &&
-		grep -q '^plain .*NOT FOUND' /tmp/demo.out &&
-		grep -q '^protected .*FOUND: not protected' /tmp/demo.out
+		grep -q '"verdict": "NOT FOUND' /tmp/demo.out &&
+		grep -q '"verdict": "FOUND: not protected"' /tmp/demo.out &&
+		[ "$(grep -c '"as_promised": false' /tmp/demo.out)" = 2 ]
 }
 
-t "demo: plain secret found, protected one absent" demo
+demo_needs_qemu() {
+	on_host "$OFFMAP" demo /bin/true >/tmp/demo.out 2>&1
+	status=$?
+	cat /tmp/demo.out
+	[ "$status" = 3 ] && grep -q 'plain VM: waiting for the guest' /tmp/demo.out
+}
+
+t "demo: the host's root is a place for a VMM" host_ready
+t "demo: plain secret found, protected one absent, and audit agrees" demo_shows
 t "demo: fails on both lines with the kinds of memory swapped" swapped_demo_fails
+t "demo: a VMM that starts no guest is an error" demo_needs_qemu
 plan

@@ -4,8 +4,8 @@
  * who stores it (a guest, or secret_store() below, word by word) makes it,
  * and only in the memory that is under test.
  */
-#ifndef GUEST_SECRET_H
-#define GUEST_SECRET_H
+#ifndef OFFMAP_SECRET_H
+#define OFFMAP_SECRET_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * through /proc/kcore.  No address is computed from a place where the secret
  * is expected: everything is read.
  */
-#ifndef GUEST_KCORE_SCAN_H
-#define GUEST_KCORE_SCAN_H
+#ifndef OFFMAP_KCORE_SCAN_H
+#define OFFMAP_KCORE_SCAN_H
 
 #include <stddef.h>
 #include <stdint.h>

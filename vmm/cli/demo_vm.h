@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An unmodified VMM with a guest that knows a secret: nobody on the host ever
+ * holds it in one piece, and the guest has it in its RAM only.
+ */
+#ifndef OFFMAP_DEMO_VM_H
+#define OFFMAP_DEMO_VM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "secret.h"
+
+#define DEMO_VM_BYTES (64UL << 20)
+
+/* What the guest is told, inside its ROM: see demo_guest.S. */
+struct demo_order {
+	uint32_t secret_at;
+	uint32_t first_page;
+	uint32_t end;
+	uint32_t unused;
+	struct secret secret;
+};
+
+_Static_assert(sizeof(struct demo_order) == 80, "as demo_guest.S has it");
+
+struct demo_vm {
+	pid_t pid;
+	/* The guest's serial port, and what the VMM has to say. */
+	int serial;
+	int errors;
+	struct demo_order order;
+	/* What was being done when a call failed. */
+	const char *step;
+};
+
+/*
+ * Starts the VMM, a QEMU for x86, directly or through offmap run.  0 or
+ * -errno; ENOSYS where there is no guest for this machine.
+ */
+int demo_vm_start(struct demo_vm *vm, const char *vmm, bool protect);
+
+/* Until the guest has stored its secret and touched all of its memory. */
+int demo_vm_wait(struct demo_vm *vm);
+
+/* The last line that the VMM wrote to stderr; "" if there is none. */
+const char *demo_vm_error(const struct demo_vm *vm, char *text, size_t size);
+
+void demo_vm_stop(struct demo_vm *vm);
+
+#endif
