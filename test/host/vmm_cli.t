@@ -42,7 +42,7 @@ ok "no command: usage, 2" gives 2 'usage: offmap' fake
 ok "an unknown command: 2" gives 2 "no command 'fly'" fake fly
 ok "--version" gives 0 '^offmap 0.1$' fake --version
 ok "--help names the commands" gives 0 '^  audit' fake --help
-for command in probe run audit; do
+for command in probe run audit demo; do
 	ok "$command --help" gives 0 'exit status' fake "$command" --help
 	ok "$command --bad: 2" gives 2 'usage' fake "$command" --bad
 	for option in $(fake "$command" --help | grep -o -e '--[a-z-]*' | grep -v -e '^--$' | sort -u); do
@@ -110,6 +110,11 @@ ok "run: the dynamic linker does not load the shim: 125" gives 125 'does not loa
 ok "audit: no number: 2" gives 2 'no process id' fake audit --pid x
 ok "audit: --all and --pid: 2" gives 2 usage fake audit --all --pid 1
 ok "audit: no such process: 4" gives 4 'there is no process' fake audit --pid 999999999
+ok "demo: no such QEMU: 3" gives 3 'is not there' fake demo nothing-like-it
+ok "demo: a kernel without the flag: 3" \
+	env FAKE_KVM_GMEM_FLAGS=3 bash -c "$(declare -f gives fake); O=$O; gives 3 'lacks the series' fake demo sh"
+ok "demo: two VMMs: 2" gives 2 usage fake demo sh sh
+ok "demo: a VMM that ends: 3, with its words" gives 3 'plain VM: waiting for the guest: .*invalid option' env LC_ALL=C LD_PRELOAD="$O/lib/libfake_kvm.so" "$O/bin/offmap" demo env
 for page in "$VMM"/man/*.1; do
 	if command -v groff >/dev/null; then
 		is "${page##*/} is clean" "$(groff -man -ww -z "$page" 2>&1)" ''

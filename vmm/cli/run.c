@@ -19,7 +19,6 @@
 
 struct run {
 	const char *mode;
-	bool keep_kvmclock;
 	bool verbose;
 	bool dry_run;
 	char shim[PATH_MAX];
@@ -35,8 +34,6 @@ static void usage(FILE *to)
 	      "  --strict       stop it if a part of the memory cannot be (default)\n"
 	      "  --permissive   say so and go on\n"
 	      "  --observe      protect nothing, only let offmap audit see the memslots\n"
-	      "  --kvm-clock    let the guest have kvm-clock, which needs a kernel that can\n"
-	      "                 write it into such memory\n"
 	      "  --verbose      say what is protected\n"
 	      "  --dry-run      print the environment and do not start it\n"
 	      "exit status: that of the VMM; 2 the command line is wrong; 125 offmap refused\n"
@@ -76,7 +73,6 @@ static int set_environment(struct run *run)
 		     before ? before : "") < 0 ||
 	    setenv("LD_PRELOAD", run->preload, 1) ||
 	    setenv("OFFMAP_MODE", run->mode, 1) ||
-	    setenv("OFFMAP_KVMCLOCK", run->keep_kvmclock ? "keep" : "hide", 1) ||
 	    setenv("OFFMAP_VERBOSE", run->verbose ? "1" : "0", 1))
 		return fail(EXIT_REFUSED, "out of memory");
 	return 0;
@@ -158,9 +154,8 @@ static int start(struct run *run, char **args)
 	if (err)
 		return err;
 	if (run->dry_run) {
-		printf("LD_PRELOAD=%s OFFMAP_MODE=%s OFFMAP_KVMCLOCK=%s OFFMAP_VERBOSE=%d %s\n",
-		       run->preload, run->mode, run->keep_kvmclock ? "keep" : "hide",
-		       run->verbose, run->vmm);
+		printf("LD_PRELOAD=%s OFFMAP_MODE=%s OFFMAP_VERBOSE=%d %s\n",
+		       run->preload, run->mode, run->verbose, run->vmm);
 		return EXIT_YES;
 	}
 	err = check_loads(run);
@@ -176,7 +171,6 @@ int cmd_run(int argc, char **argv)
 		{ "strict", no_argument, NULL, 's' },
 		{ "permissive", no_argument, NULL, 'p' },
 		{ "observe", no_argument, NULL, 'o' },
-		{ "kvm-clock", no_argument, NULL, 'k' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "dry-run", no_argument, NULL, 'n' },
 		{ "help", no_argument, NULL, 'h' },
@@ -195,9 +189,6 @@ int cmd_run(int argc, char **argv)
 			break;
 		case 'o':
 			run.mode = "observe";
-			break;
-		case 'k':
-			run.keep_kvmclock = true;
 			break;
 		case 'v':
 			run.verbose = true;

@@ -7,13 +7,14 @@ _offmap() {
 	local options='' i
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'probe run audit --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'probe run audit demo --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	probe) options='--json --help' ;;
 	audit) options='--json --all --pid --help' ;;
-	run) options='--strict --permissive --observe --kvm-clock --verbose --dry-run --help --' ;;
+	demo) options='--json --swap --help' ;;
+	run) options='--strict --permissive --observe --verbose --dry-run --help --' ;;
 	*) return ;;
 	esac
 	if [ "${COMP_WORDS[1]}" = run ]; then

@@ -24,10 +24,6 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-#define KVM_FEATURES_LEAF 0x40000001U
-/* KVM_FEATURE_CLOCKSOURCE, CLOCKSOURCE2, CLOCKSOURCE_STABLE_BIT */
-#define KVMCLOCK_FEATURES (1U << 0 | 1U << 3 | 1U << 24)
-
 int ioctl(int fd, unsigned long request, ...);
 
 /* The shim's own calls must not meet the shim. */
@@ -39,36 +35,6 @@ static int result(int err)
 		return err;
 	errno = -err;
 	return -1;
-}
-
-/*
- * KVM writes the clock through an address of its own, which such memory does
- * not have: the guest would wait for a clock that never runs.
- */
-static void hide_kvmclock(struct kvm_cpuid2 *cpuid)
-{
-	if (settings()->keep_kvmclock)
-		return;
-	for (uint32_t i = 0; i < cpuid->nent; i++)
-		if (cpuid->entries[i].function == KVM_FEATURES_LEAF)
-			cpuid->entries[i].eax &= ~KVMCLOCK_FEATURES;
-}
-
-static int set_cpuid(int fd, unsigned long request, const struct kvm_cpuid2 *cpuid)
-{
-	size_t size = sizeof(*cpuid) + cpuid->nent * sizeof(cpuid->entries[0]);
-	struct kvm_cpuid2 *copy = malloc(size);
-	int ret, error;
-
-	if (!copy)
-		return result(-ENOMEM);
-	memcpy(copy, cpuid, size);
-	hide_kvmclock(copy);
-	ret = next()->ioctl(fd, request, copy);
-	error = errno;
-	free(copy);
-	errno = error;
-	return ret;
 }
 
 static int set_region(int fd, unsigned long request, const void *arg)
@@ -120,13 +86,6 @@ static int kvm_ioctl(int fd, unsigned long request, void *arg)
 	case KVM_CLEAR_DIRTY_LOG:
 		ret = vm_clear_dirty_log(fd, ((struct kvm_clear_dirty_log *)arg)->slot);
 		break;
-	case KVM_GET_SUPPORTED_CPUID:
-		ret = next()->ioctl(fd, request, arg);
-		if (!ret)
-			hide_kvmclock(arg);
-		return ret;
-	case KVM_SET_CPUID2:
-		return set_cpuid(fd, request, arg);
 	default:
 		return next()->ioctl(fd, request, arg);
 	}

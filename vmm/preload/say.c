@@ -22,7 +22,6 @@ static void read_settings(void)
 {
 	set.permissive = env_is("OFFMAP_MODE", "permissive");
 	set.observe = env_is("OFFMAP_MODE", "observe");
-	set.keep_kvmclock = env_is("OFFMAP_KVMCLOCK", "keep") || set.observe;
 	set.verbose = env_is("OFFMAP_VERBOSE", "1");
 }
 

@@ -10,8 +10,6 @@ struct settings {
 	bool permissive;
 	/* protect nothing, but keep the list of slots for offmap audit */
 	bool observe;
-	/* OFFMAP_KVMCLOCK=keep: let the guest have it */
-	bool keep_kvmclock;
 	/* OFFMAP_VERBOSE: say what is done too */
 	bool verbose;
 };
