@@ -9,6 +9,8 @@
 #include <linux/mm.h>
 #include <linux/no_direct_map.h>
 #include <linux/pagemap.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include "no_direct_map_unmapped.h"
 
@@ -20,22 +22,50 @@ static void discard(struct folio *folio)
 	folio_put(folio);
 }
 
+/* All or nothing: @from is where it was unless the page is filled. */
+static int fill(struct folio *folio, struct iov_iter *from)
+{
+	struct mermap map;
+	size_t copied;
+	void *addr;
+
+	mermap_prepare();
+	addr = mermap_get(&map, folio_page(folio, 0));
+	if (!addr)
+		return -EINVAL;
+
+	/* A mapping of the mermap does not outlive a page fault. */
+	pagefault_disable();
+	copied = copy_from_iter(addr, PAGE_SIZE, from);
+	pagefault_enable();
+	mermap_put(&map);
+
+	if (copied == PAGE_SIZE)
+		return 0;
+	iov_iter_revert(from, copied);
+	return -EFAULT;
+}
+
 /**
  * no_direct_map_add_filled - add a page with contents to a mapping with AS_NO_DIRECT_MAP
  * @mapping: The mapping.
  * @index: Where in the mapping.
- * @from: The contents, PAGE_SIZE bytes of the kernel's memory.
+ * @from: The contents, PAGE_SIZE bytes, which moves on if they are taken.
  * @policy: The memory policy, or NULL for that of the task.
  *
  * Saves to clear what the caller is going to overwrite as a whole.  The page
  * becomes visible to others when it is complete.
  *
+ * Memory of user space that is not mapped is not waited for: the caller copies
+ * that to where it stays, and calls again.
+ *
  * Context: Process context, may sleep.
- * Return: 0.  -EEXIST if there is a page already, which stays as it is; -ENOMEM;
- * -EINVAL where there is no mermap; or as filemap_add_folio().
+ * Return: 0.  -EEXIST if there is a page already, which stays as it is; -EFAULT
+ * if not all of @from could be read; -ENOMEM; -EINVAL where there is no mermap;
+ * or as filemap_add_folio().  After an error @from is where it was.
  */
 int no_direct_map_add_filled(struct address_space *mapping, pgoff_t index,
-			     const void *from, struct mempolicy *policy)
+			     struct iov_iter *from, struct mempolicy *policy)
 {
 	gfp_t gfp = mapping_gfp_mask(mapping);
 	struct folio *folio;
@@ -48,11 +78,12 @@ int no_direct_map_add_filled(struct address_space *mapping, pgoff_t index,
 	if (!folio)
 		return -ENOMEM;
 
-	mermap_prepare();
-	err = mermap_copy_to_page(folio_page(folio, 0), 0, from, PAGE_SIZE);
+	err = fill(folio, from);
 	if (!err) {
 		__folio_mark_uptodate(folio);
 		err = filemap_add_folio(mapping, folio, index, gfp);
+		if (err)
+			iov_iter_revert(from, PAGE_SIZE);
 	}
 	if (err) {
 		discard(folio);

@@ -6,14 +6,15 @@
 #include <linux/types.h>
 
 struct address_space;
+struct iov_iter;
 struct mempolicy;
 
 #ifdef CONFIG_NO_DIRECT_MAP
 int no_direct_map_add_filled(struct address_space *mapping, pgoff_t index,
-			     const void *from, struct mempolicy *policy);
+			     struct iov_iter *from, struct mempolicy *policy);
 #else
 static inline int no_direct_map_add_filled(struct address_space *mapping,
-					   pgoff_t index, const void *from,
+					   pgoff_t index, struct iov_iter *from,
 					   struct mempolicy *policy)
 {
 	return -EINVAL;

@@ -14,6 +14,7 @@
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/set_memory.h>
+#include <linux/uio.h>
 
 #define FIRST 0x5a
 #define SECOND 0xc3
@@ -33,8 +34,29 @@ struct test_state {
 
 static int add_filled(struct test_state *state, pgoff_t index, u8 contents)
 {
+	struct kvec vec = { .iov_base = state->buf, .iov_len = PAGE_SIZE };
+	struct iov_iter from;
+	int err;
+
 	memset(state->buf, contents, PAGE_SIZE);
-	return no_direct_map_add_filled(state->mapping, index, state->buf, NULL);
+	iov_iter_kvec(&from, ITER_SOURCE, &vec, 1, PAGE_SIZE);
+	err = no_direct_map_add_filled(state->mapping, index, &from, NULL);
+	return iov_iter_count(&from) == (err ? PAGE_SIZE : 0) ? err : -EIO;
+}
+
+/* Less than a page of contents is none. */
+static void short_contents_add_nothing(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	struct kvec vec = { .iov_base = state->buf, .iov_len = PAGE_SIZE - 1 };
+	struct iov_iter from;
+
+	memset(state->buf, SECOND, PAGE_SIZE);
+	iov_iter_kvec(&from, ITER_SOURCE, &vec, 1, PAGE_SIZE - 1);
+	KUNIT_EXPECT_EQ(test, -EFAULT,
+			no_direct_map_add_filled(state->mapping, 5, &from, NULL));
+	KUNIT_EXPECT_EQ(test, PAGE_SIZE - 1, iov_iter_count(&from));
+	KUNIT_EXPECT_TRUE(test, IS_ERR(filemap_get_folio(state->mapping, 5)));
 }
 
 static void expect_contents(struct kunit *test, pgoff_t index, u8 contents)
@@ -147,6 +169,7 @@ static void no_direct_map_fill_test_exit(struct kunit *test)
 static struct kunit_case no_direct_map_fill_test_cases[] = {
 	KUNIT_CASE(comes_with_contents),
 	KUNIT_CASE(what_is_there_stays),
+	KUNIT_CASE(short_contents_add_nothing),
 	KUNIT_CASE(discarded_page_is_clear),
 	KUNIT_CASE(discarded_page_is_flushed),
 	{}

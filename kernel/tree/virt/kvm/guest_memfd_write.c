@@ -8,33 +8,64 @@
 #include <linux/mermap.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "guest_memfd.h"
 
-/* Copy to a locked folio that is in the file. */
-static int kvm_gmem_copy_to_folio(struct folio *folio, size_t offset,
-				  const void *from, size_t len)
+static size_t kvm_gmem_copy_no_direct_map(struct folio *folio, size_t offset,
+					  struct iov_iter *from, size_t len)
 {
+	struct mermap map;
+	size_t copied;
+	void *addr;
+
+	addr = mermap_get(&map, folio_page(folio, 0));
+	if (!addr)
+		return 0;
+
+	pagefault_disable();
+	copied = copy_from_iter(addr + offset, len, from);
+	pagefault_enable();
+	mermap_put(&map);
+	return copied;
+}
+
+/* Copy to a locked folio that is in the file, all of it if there is no error. */
+static int kvm_gmem_copy_to_folio(struct folio *folio, size_t offset,
+				  struct iov_iter *from, size_t len)
+{
+	bool no_direct_map = mapping_no_direct_map(folio->mapping);
+	size_t copied;
+
 	if (folio_test_hwpoison(folio))
 		return -EIO;
 
-	if (mapping_no_direct_map(folio->mapping))
-		return mermap_copy_to_page(folio_page(folio, 0), offset, from, len);
+	if (no_direct_map) {
+		copied = kvm_gmem_copy_no_direct_map(folio, offset, from, len);
+	} else {
+		if (!folio_test_uptodate(folio))
+			folio_zero_segments(folio, 0, offset, offset + len, PAGE_SIZE);
+		copied = copy_folio_from_iter_atomic(folio, offset, len, from);
+	}
+	if (copied != len) {
+		iov_iter_revert(from, copied);
+		return -EFAULT;
+	}
 
-	if (!folio_test_uptodate(folio))
-		folio_zero_segments(folio, 0, offset, offset + len, PAGE_SIZE);
-	memcpy_to_page(folio_page(folio, 0), offset, from, len);
-	folio_mark_uptodate(folio);
+	if (!no_direct_map)
+		folio_mark_uptodate(folio);
 	return 0;
 }
 
 /*
  * As with faults, the lock of the folio is all it takes: a page is written
  * either before a hole is punched, and then gone, or after that.
+ *
+ * Fails with -EFAULT, and @from is where it was, if not all could be read.
  */
 static int kvm_gmem_write_page(struct inode *inode, pgoff_t index, size_t offset,
-			       const void *from, size_t len)
+			       struct iov_iter *from, size_t len)
 {
 	struct address_space *mapping = inode->i_mapping;
 	struct folio *folio;
@@ -61,26 +92,35 @@ static int kvm_gmem_write_page(struct inode *inode, pgoff_t index, size_t offset
 }
 
 /*
- * Neither a mapping of the mermap nor the lock of a folio can be held while
- * user memory is accessed: the source may be this very page.  Hence @buf.
+ * Neither a mapping of the mermap nor the lock of a folio can be held while a
+ * page fault is handled: the source may be this very page.  What is not there
+ * goes by way of @buf.
  */
 static int kvm_gmem_write_chunk(struct inode *inode, loff_t pos, void *buf,
 				size_t len, struct iov_iter *from)
 {
-	size_t copied;
+	pgoff_t index = pos >> PAGE_SHIFT;
+	size_t offset = offset_in_page(pos);
+	struct kvec vec = { .iov_base = buf };
+	struct iov_iter copy;
 	int r;
 
-	copied = copy_from_iter(buf, len, from);
-	if (!copied)
+	fault_in_iov_iter_readable(from, len);
+	r = kvm_gmem_write_page(inode, index, offset, from, len);
+	if (r != -EFAULT)
+		return r ?: len;
+
+	vec.iov_len = copy_from_iter(buf, len, from);
+	if (!vec.iov_len)
 		return -EFAULT;
 
-	r = kvm_gmem_write_page(inode, pos >> PAGE_SHIFT, offset_in_page(pos),
-				buf, copied);
+	iov_iter_kvec(&copy, ITER_SOURCE, &vec, 1, vec.iov_len);
+	r = kvm_gmem_write_page(inode, index, offset, &copy, vec.iov_len);
 	if (r) {
-		iov_iter_revert(from, copied);
+		iov_iter_revert(from, vec.iov_len);
 		return r;
 	}
-	return copied;
+	return vec.iov_len;
 }
 
 static ssize_t kvm_gmem_write(struct inode *inode, loff_t *pos, void *buf,
