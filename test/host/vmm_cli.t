@@ -114,7 +114,7 @@ ok "demo: no such QEMU: 3" gives 3 'is not there' fake demo nothing-like-it
 ok "demo: a kernel without the flag: 3" \
 	env FAKE_KVM_GMEM_FLAGS=3 bash -c "$(declare -f gives fake); O=$O; gives 3 'lacks the series' fake demo sh"
 ok "demo: two VMMs: 2" gives 2 usage fake demo sh sh
-ok "demo: a VMM that ends: 3, with its words" gives 3 'plain VM: waiting for the guest: .*invalid option' env LC_ALL=C LD_PRELOAD="$O/lib/libfake_kvm.so" "$O/bin/offmap" demo env
+ok "demo: a VMM that ends: 3, with its words" gives 3 'the VMM has ended: .*env --help' env LC_ALL=C LD_PRELOAD="$O/lib/libfake_kvm.so" "$O/bin/offmap" demo env
 for page in "$VMM"/man/*.1; do
 	if command -v groff >/dev/null; then
 		is "${page##*/} is clean" "$(groff -man -ww -z "$page" 2>&1)" ''

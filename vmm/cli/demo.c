@@ -52,7 +52,8 @@ static int cannot(const struct shown *s, int err)
 	const char *said = demo_vm_error(&s->vm, text, sizeof(text));
 
 	return fail(EXIT_UNKNOWN, "%s VM: %s: %s%s%s", s->name, s->vm.step,
-		    strerror(-err), *said ? ": " : "", said);
+		    err == -ECHILD ? "the VMM has ended" : strerror(-err),
+		    *said ? ": " : "", said);
 }
 
 static int start_vms(struct demo *demo)
