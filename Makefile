@@ -16,7 +16,7 @@ ifneq ($(T),)
 CHOSEN := $(strip $(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))))
 endif
 
-.PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
+.PHONY: help run check bench bench-compare bench-pictures series bisect-check deb htmldocs \
 	rebase shell packages fetch tree export build mutants baseline fuzz clean \
 	distclean
 .NOTPARALLEL:
@@ -35,6 +35,7 @@ help:
 	@echo 'make bisect-check  build, boot and test the kernel of every step; QUICK=1'
 	@echo 'make deb        Debian packages; WHAT=vmm, kernel, or both; CONFIG='
 	@echo 'make rebase     how the series applies to another release; LINUX='
+	@echo 'make htmldocs   the documentation of the kernel that the series adds to'
 	@echo 'make mutants    break the kernel on purpose; each time a test must fail'
 	@echo 'make fuzz       five minutes of fuzzing of the preload shim; needs clang'
 	@echo 'make baseline   upstream selftests on the base kernel and on ours'
@@ -85,6 +86,9 @@ series: tree
 
 bisect-check: tree
 	$(RUN) lab/bisect
+
+htmldocs: tree
+	$(RUN) lab/htmldocs
 
 deb:
 	$(RUN) lab/deb
