@@ -108,7 +108,8 @@ def orders: range(10) | "order\(.)";
 	{ id: "peer", what: "memfd_secret, base kernel: touch", kind: "secretmem", control: "memfd",
 	  instructions: compare(lines($b; "secretmem"; "i"; "touch"; "secretmem"); lines($b; "secretmem"; "i"; "touch"; "memfd")),
 	  wall: compare(lines($b; "secretmem"; "w"; "touch"; "secretmem"); lines($b; "secretmem"; "w"; "touch"; "memfd")) },
-	simple("peer"; "memfd_secret, series: touch"; "secretmem"; "touch"; "secretmem"; "memfd"; null; null)
+	simple("peer"; "memfd_secret, per-page zap: touch"; "secretpage"; "touch"; "secretmem"; "memfd"; null; null),
+	simple("peer"; "memfd_secret, blocks: touch"; "secretmem"; "touch"; "secretmem"; "memfd"; null; null)
   ] | map(select(.instructions != null or .wall != null or .bytes != null)),
   counts: [
 	count("P7"; "broadcasts per GiB"; "gmem_mmap"; 520; broadcasts($s; "memory")),

@@ -5,8 +5,6 @@ def places($n): (. * pow(10; $n) | round | tostring) as $t
 	| ("0" * ([$n + 1 - ($t | length), 0] | max) // "") + $t
 	| .[:-$n] + "." + .[-$n:];
 
-def digits: if .goal != null and (.goal | . * 1000 % 10 != 0) then 3 else 2 end;
-
 def cell($n): if . == null then "-"
 	else "\(.ratio | places($n)) (\(.low | places($n))-\(.high | places($n)))" end;
 
@@ -18,9 +16,9 @@ def verdict($goal): if . == null or $goal == null then "-"
 def at_least($goal): if . == null then "-" elif .low >= $goal then "met"
 	elif .high < $goal then "missed" else "spread too large" end;
 
-def row: digits as $n | [.id, .what, .kind, .control,
-	(.instructions | cell($n)), (.goal // "-"), (.goal as $g | .instructions | verdict($g)),
-	(.wall | cell($n)), (.wall_goal // "-"), (.wall_goal as $g | .wall | verdict($g))];
+def row: [.id, .what, .kind, .control,
+	(.instructions | cell(3)), (.goal // "-"), (.goal as $g | .instructions | verdict($g)),
+	(.wall | cell(2)), (.wall_goal // "-"), (.wall_goal as $g | .wall | verdict($g))];
 
 (["", "what", "of", "against", "instructions", "goal", "", "wall", "goal", ""] | @tsv),
 (.ratios[] | select(.bytes == null) | row | @tsv),

@@ -53,7 +53,7 @@ line room gmem_mmap 0 1
 TABLE=$("$TOP/bench/report" series)
 is "equal work gives 1.00, whatever the cold first round took" "$(touch_ratio instructions)" \
 	$'100\t100\t100'
-like "and that is good" "$(row P1)" '1.00 \(1.00-1.00\) +1.03 +met'
+like "and that is good" "$(row P1)" '1.000 \(1.000-1.000\) +1.03 +met'
 is "a ratio is that of the medians, its spread that of the rounds" "$(touch_ratio wall)" \
 	$'115\t110\t120'
 like "rounds on both sides of the goal give no verdict" "$(row P1)" '1.15 \(1.10-1.20\) +1.1 +spread too large'
