@@ -14,8 +14,25 @@ knows() {
 		! dmesg | grep "Unknown kernel command line parameters" | grep -F "$1"
 }
 
+says_once() {
+	dmesg | grep -F "$1"
+	[ "$(dmesg | grep -cF "$1")" = 1 ]
+}
+
+# sysctl.vm.x=1
+is_set() {
+	file=$(echo "${1#sysctl.}" | sed 's/=.*//; s,\.,/,g')
+	[ "$(cat "/proc/sys/$file")" = "${1#*=}" ]
+}
+
 for word; do
 	t "kernel knows $word" knows "$word"
+	case $word in
+	debug_pagealloc=on)
+		t "kernel says once that it keeps no blocks out of the map" \
+			says_once 'unmapped_alloc: off: debug_pagealloc' ;;
+	sysctl.*) t "kernel has set $word" is_set "$word" ;;
+	esac
 done
 
 # scans of RAM take their time; tap.sh reads this

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # KUnit's suites ran while the kernel booted; each of their cases is a test here.
 #
-# Arguments: the suites that have to be there.
+# Arguments: the suites that have to be there; "again" before them runs them once
+# more, with what the kernel's command line has set up since (sysctl.*=).
 # shellcheck source=/dev/null
 . /tap.sh
 
@@ -20,7 +21,17 @@ kunit_case() {
 	return 1
 }
 
+run_again() {
+	echo now >"$RESULTS/$1/run"
+}
+
+again=''
+if [ "$1" = again ]; then
+	again=yes
+	shift
+fi
 for suite; do
+	[ -z "$again" ] || t "kunit: suite $suite runs again" run_again "$suite"
 	t "kunit: suite $suite ran" grep -q "^ok [0-9]* $suite\>" "$RESULTS/$suite/results"
 	sed -nE 's/^ +(not )?ok [0-9]+ ([a-z0-9_]+).*/\2/p' \
 		"$RESULTS/$suite/results" >/tmp/cases
