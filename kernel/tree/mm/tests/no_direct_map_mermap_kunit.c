@@ -56,6 +56,7 @@ static bool sees_now(struct onlooker *o)
 	while (smp_load_acquire(&o->reads) == reads)
 		cpu_relax();
 	seen = READ_ONCE(o->seen);
+	/* The same. */
 	while (smp_load_acquire(&o->reads) - reads < 3)
 		cpu_relax();
 	return READ_ONCE(o->seen) != seen;
