@@ -154,3 +154,12 @@ size_t ptdump_count_mapped(const struct ptdump *dump, const uint64_t *pfns,
 		mapped += ptdump_maps_pfn(dump, pfns[i]);
 	return mapped;
 }
+
+uint64_t ptdump_count_all(const struct ptdump *dump)
+{
+	uint64_t mapped = 0;
+
+	for (size_t i = 0; i < dump->nr; i++)
+		mapped += dump->range[i].end_pfn - dump->range[i].start_pfn;
+	return mapped;
+}

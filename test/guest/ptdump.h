@@ -26,4 +26,7 @@ bool ptdump_maps_pfn(const struct ptdump *dump, uint64_t pfn);
 size_t ptdump_count_mapped(const struct ptdump *dump, const uint64_t *pfns,
 			   size_t nr);
 
+/* How many page frames the direct map has at all. */
+uint64_t ptdump_count_all(const struct ptdump *dump);
+
 #endif

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory out of the direct map beside what else a kernel does with memory.
+ *
+ * boundaries around KIND MIB -- COMMAND...
+ *	the command succeeds while such memory lives, which keeps its contents
+ *	and stays absent; afterwards the direct map is whole again
+ * boundaries offline KIND
+ *	a range of RAM that such memory is in cannot be taken offline; once that
+ *	is free it can, although it still is out of the direct map
+ * boundaries bind KIND NODE
+ *	memory bound to a node is there, and absent
+ * boundaries charge KIND MIB CGROUP
+ *	such memory is charged to the memory cgroup, as long as it lives
+ * boundaries memlock
+ *	RLIMIT_MEMLOCK bounds memfd_secret, and does not bound guest_memfd
+ * boundaries mapped
+ *	prints how many pages the direct map has
+ *
+ * Exit: 0 as claimed, 1 not so, 2 it cannot be told; around: the command's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/mempolicy.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mem.h"
+#include "ptdump.h"
+#include "vmstat.h"
+
+#define BLOCKS "/sys/devices/system/memory/"
+#define NODES "/sys/devices/system/node/"
+#define WORDS (MEM_PAGE / 8)
+/* Several ranges of RAM. */
+#define OFFLINE_PAGES (3UL << 16)
+#define CANDIDATES 4
+
+static int claim(bool holds, const char *what)
+{
+	printf("%s: %s\n", holds ? "so it is" : "NOT SO", what);
+	return !holds;
+}
+
+/* When all that is free is back. */
+static long mapped_pages(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+	struct ptdump *dump;
+	long mapped;
+
+	if (fd < 0 || write(fd, "1", 1) != 1 || close(fd)) {
+		perror("boundaries: /proc/sys/vm/drop_caches");
+		return -1;
+	}
+	if (ptdump_read(&dump)) {
+		printf("no dump of the page tables\n");
+		return -1;
+	}
+	mapped = ptdump_count_all(dump);
+	ptdump_free(dump);
+	return mapped;
+}
+
+static void stamp(const struct mem *mem)
+{
+	uint64_t *word = (uint64_t *)mem->map;
+
+	for (size_t i = 0; i < mem->nr_pages; i++)
+		for (size_t at = 0; at < WORDS; at += WORDS - 1)
+			word[i * WORDS + at] = ~(i * WORDS + at);
+}
+
+static bool is_stamped(const struct mem *mem)
+{
+	const uint64_t *word = (uint64_t *)mem->map;
+
+	for (size_t i = 0; i < mem->nr_pages; i++)
+		for (size_t at = 0; at < WORDS; at += WORDS - 1)
+			if (word[i * WORDS + at] != ~(i * WORDS + at))
+				return false;
+	return true;
+}
+
+/* All of a protected kind, none of another. */
+static int check_absent(const struct mem *mem, uint64_t *pfns)
+{
+	size_t wanted = mem->kind->is_protected ? 0 : mem->nr_pages;
+	struct ptdump *dump;
+	size_t mapped;
+
+	if (mem_pfns(mem, pfns) || ptdump_read(&dump))
+		return 2;
+	mapped = ptdump_count_mapped(dump, pfns, mem->nr_pages);
+	ptdump_free(dump);
+	printf("the direct map has %zu of %zu pages\n", mapped, mem->nr_pages);
+	return claim(mapped == wanted, wanted ? "it has all of them" :
+		     "it has none of them");
+}
+
+static int run(char **command)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execvp(command[0], command);
+		perror(command[0]);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+		perror("boundaries");
+		return 2;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+static int open_stamped(struct mem *mem, const struct mem_kind *kind,
+			size_t nr_pages)
+{
+	if (mem_open(mem, kind, nr_pages))
+		return 2;
+	if (!mem->map) {
+		printf("%s: cannot be mapped\n", kind->name);
+		return 2;
+	}
+	stamp(mem);
+	return 0;
+}
+
+static int around(const struct mem_kind *kind, size_t nr_pages, char **command)
+{
+	long before = mapped_pages();
+	struct mem mem;
+	uint64_t *pfns;
+	int wrong;
+
+	if (before < 0 || open_stamped(&mem, kind, nr_pages))
+		return 2;
+	pfns = calloc(nr_pages, sizeof(*pfns));
+	if (!pfns)
+		return 2;
+	wrong = check_absent(&mem, pfns);
+	wrong |= run(command);
+	wrong |= claim(is_stamped(&mem), "it has what was written to it");
+	wrong |= check_absent(&mem, pfns);
+	free(pfns);
+	if (mem_close(&mem))
+		return 2;
+	return wrong | claim(mapped_pages() == before,
+			     "the direct map is as before");
+}
+
+static long read_long(const char *path, int base)
+{
+	char text[64] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return got <= 0 ? -1 : strtol(text, NULL, base);
+}
+
+static long block_pages(void)
+{
+	return read_long(BLOCKS "block_size_bytes", 16) / (long)MEM_PAGE;
+}
+
+/* 0 or errno.  What cannot be moved is tried again until a signal comes. */
+static int set_state(long block, const char *state)
+{
+	char path[96];
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), BLOCKS "memory%ld/state", block);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	alarm(60);
+	if (write(fd, state, strlen(state)) < 0)
+		err = errno;
+	alarm(0);
+	close(fd);
+	return err;
+}
+
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+struct candidates {
+	size_t nr;
+	long block[CANDIDATES];
+};
+
+/* Ranges that are full of these pages, or nearly so. */
+static void find_blocks(const uint64_t *pfns, size_t nr, struct candidates *ret)
+{
+	uint64_t pages = block_pages();
+	size_t found = 0;
+
+	ret->nr = 0;
+	for (size_t i = 0; i < nr && ret->nr < CANDIDATES; i++) {
+		long block = pfns[i] / pages;
+
+		/* Seen from each of its pages, each time counted anew. */
+		if (i && pfns[i - 1] / pages == (uint64_t)block)
+			continue;
+		found = 0;
+		for (size_t j = 0; j < nr; j++)
+			found += pfns[j] / pages == (uint64_t)block;
+		for (size_t j = 0; j < ret->nr; j++)
+			if (ret->block[j] == block)
+				found = 0;
+		if (found < pages / 10 * 9)
+			continue;
+		printf("memory%ld has %zu of the pages\n", block, found);
+		ret->block[ret->nr++] = block;
+	}
+}
+
+static int offline_used(const struct mem *mem, struct candidates *blocks)
+{
+	uint64_t *pfns = calloc(mem->nr_pages, sizeof(*pfns));
+	int wrong = 0;
+
+	if (!pfns || mem_pfns(mem, pfns))
+		return 2;
+	find_blocks(pfns, mem->nr_pages, blocks);
+	free(pfns);
+	if (!blocks->nr) {
+		printf("no range of RAM is full of them\n");
+		return 2;
+	}
+	for (size_t i = 0; i < blocks->nr; i++) {
+		int err = set_state(blocks->block[i], "offline");
+
+		printf("memory%ld: offline, while it is used: %s\n",
+		       blocks->block[i], strerror(err));
+		wrong |= err != EBUSY;
+	}
+	return claim(!wrong, "no range goes offline that is used") |
+	       claim(is_stamped(mem), "the memory has what was written to it");
+}
+
+/* Others may have something there, too; but hardly everywhere. */
+static int offline_free(const struct candidates *blocks)
+{
+	int64_t returned = vmstat("unmapped_block_return");
+	long gone = -1;
+	int wrong;
+
+	printf("%" PRId64 " pages are free in blocks out of the map\n",
+	       vmstat("nr_free_unmapped_blocks"));
+	for (size_t i = 0; i < blocks->nr && gone < 0; i++) {
+		int err = set_state(blocks->block[i], "offline");
+
+		printf("memory%ld: offline, when it is free: %s\n",
+		       blocks->block[i], strerror(err));
+		if (!err)
+			gone = blocks->block[i];
+	}
+	returned = vmstat("unmapped_block_return") - returned;
+	printf("%" PRId64 " blocks came back\n", returned);
+	wrong = claim(gone >= 0, "a range goes offline when the memory is free");
+	wrong |= claim(returned >= block_pages() / 512 / 2,
+		       "its blocks came back for that");
+	if (gone < 0)
+		return 1;
+	return wrong | claim(!set_state(gone, "online"), "and it goes online again");
+}
+
+static int offline(const struct mem_kind *kind)
+{
+	struct sigaction action = { .sa_handler = nothing };
+	struct candidates blocks;
+	struct mem mem;
+	long before;
+	int wrong;
+
+	sigaction(SIGALRM, &action, NULL);
+	before = mapped_pages();
+	if (before < 0 || open_stamped(&mem, kind, OFFLINE_PAGES))
+		return 2;
+	wrong = offline_used(&mem, &blocks);
+	mem_release(&mem);
+	if (wrong == 2)
+		return 2;
+	wrong |= offline_free(&blocks);
+	return wrong | claim(mapped_pages() == before,
+			     "the direct map is as before");
+}
+
+static bool is_on_node(uint64_t pfn, int node)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), NODES "node%d/memory%" PRIu64, node,
+		 pfn / block_pages());
+	return !access(path, F_OK);
+}
+
+static int bind_to(const struct mem_kind *kind, int node)
+{
+	unsigned long mask = 1UL << node;
+	size_t there = 0;
+	uint64_t *pfns;
+	struct mem mem;
+	int wrong;
+
+	if (mem_open(&mem, kind, 4096))
+		return 2;
+	pfns = calloc(mem.nr_pages, sizeof(*pfns));
+	if (!pfns)
+		return 2;
+	if (syscall(SYS_mbind, mem.map, mem.nr_pages * MEM_PAGE, MPOL_BIND,
+		    &mask, 8 * sizeof(mask), 0)) {
+		perror("boundaries: mbind");
+		return 2;
+	}
+	stamp(&mem);
+	wrong = check_absent(&mem, pfns);
+	for (size_t i = 0; i < mem.nr_pages; i++)
+		there += is_on_node(pfns[i], node);
+	printf("%zu of %zu pages are on node %d\n", there, mem.nr_pages, node);
+	wrong |= claim(there == mem.nr_pages, "all are where they are bound to");
+	free(pfns);
+	return mem_close(&mem) ? 2 : wrong;
+}
+
+static int charge(const struct mem_kind *kind, size_t nr_pages, const char *cgroup)
+{
+	long before, during, after, slack = (4 << 20) + nr_pages * MEM_PAGE / 8;
+	long size = nr_pages * MEM_PAGE;
+	char path[128];
+	struct mem mem;
+	int wrong;
+
+	snprintf(path, sizeof(path), "%s/memory.current", cgroup);
+	before = read_long(path, 10);
+	if (before < 0 || open_stamped(&mem, kind, nr_pages))
+		return 2;
+	during = read_long(path, 10) - before;
+	mem_release(&mem);
+	after = read_long(path, 10) - before;
+	printf("%ld bytes: charged %ld, %ld when it is freed\n", size, during,
+	       after);
+	wrong = claim(during >= size && during < size + slack, "it is charged");
+	return wrong | claim(after < slack, "and uncharged");
+}
+
+static void touch_all(const char *kind, size_t nr_pages)
+{
+	struct mem mem;
+
+	if (mem_open(&mem, mem_kind_by_name(kind), nr_pages) ||
+	    mem_populate(&mem))
+		_exit(2);
+	mem_release(&mem);
+	_exit(0);
+}
+
+/* 0, or the signal that it takes. */
+static int use(const char *kind, size_t nr_pages)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		touch_all(kind, nr_pages);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
+}
+
+static int memlock(void)
+{
+	struct rlimit limit = { 16 * MEM_PAGE, 16 * MEM_PAGE };
+	int wrong;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit)) {
+		perror("boundaries: RLIMIT_MEMLOCK");
+		return 2;
+	}
+	wrong = claim(use("secretmem", 16) == 0, "memfd_secret fits into the limit");
+	wrong |= claim(use("secretmem", 17) == SIGBUS, "and does not go beyond");
+	wrong |= claim(use("secretmem", 16) == 0, "what was freed counts no more");
+	wrong |= claim(use("plain", 256) == 0, "guest_memfd knows no such limit");
+	return wrong | claim(use("gmem_mmap", 256) == 0,
+			     "nor does it out of the direct map");
+}
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: boundaries around KIND MIB -- COMMAND...\n"
+		"       boundaries offline KIND\n"
+		"       boundaries bind KIND NODE\n"
+		"       boundaries charge KIND MIB CGROUP\n"
+		"       boundaries memlock|mapped\n"
+		"kinds: %s\n", mem_kind_names());
+	return 2;
+}
+
+static int of_kind(int argc, char **argv, const struct mem_kind *kind)
+{
+	size_t number = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
+
+	if (argc > 5 && !strcmp(argv[1], "around") && number)
+		return around(kind, number << 8, argv + 5);
+	if (argc == 3 && !strcmp(argv[1], "offline"))
+		return offline(kind);
+	if (argc == 4 && !strcmp(argv[1], "bind"))
+		return bind_to(kind, number);
+	if (argc == 5 && !strcmp(argv[1], "charge") && number)
+		return charge(kind, number << 8, argv[4]);
+	return usage();
+}
+
+int main(int argc, char **argv)
+{
+	const struct mem_kind *kind = argc > 2 ? mem_kind_by_name(argv[2]) : NULL;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (kind)
+		return of_kind(argc, argv, kind);
+	if (argc == 2 && !strcmp(argv[1], "memlock"))
+		return memlock();
+	if (argc == 2 && !strcmp(argv[1], "mapped"))
+		return printf("%ld\n", mapped_pages()) < 0;
+	return usage();
+}
