@@ -261,6 +261,46 @@ free_scan:
 	return err;
 }
 
+struct kcore {
+	struct scan scan;
+};
+
+struct kcore *kcore_open(void)
+{
+	struct kcore *kcore = calloc(1, sizeof(*kcore));
+	int err;
+
+	if (!kcore)
+		return NULL;
+	kcore->scan.fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	err = kcore->scan.fd < 0 ? -errno : find_segments(&kcore->scan);
+	if (!err)
+		return kcore;
+	kcore_close(kcore);
+	errno = -err;
+	return NULL;
+}
+
+int kcore_read_page(struct kcore *kcore, uint64_t pfn, void *to)
+{
+	for (size_t i = 0; i < kcore->scan.nr_segments; i++) {
+		const struct segment *seg = &kcore->scan.segment[i];
+		uint64_t phys = pfn * PAGE;
+
+		if (phys >= seg->phys && phys - seg->phys < seg->size)
+			return read_exact(kcore->scan.fd, to, PAGE,
+					  seg->offset + (phys - seg->phys));
+	}
+	return -ENOENT;
+}
+
+void kcore_close(struct kcore *kcore)
+{
+	if (kcore->scan.fd >= 0)
+		close(kcore->scan.fd);
+	free(kcore);
+}
+
 const struct kcore_find *kcore_first_find(const struct kcore_result *result,
 					  size_t secret)
 {

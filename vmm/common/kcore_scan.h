@@ -37,6 +37,15 @@ struct kcore_result {
 int kcore_scan(const struct secret *secrets, size_t nr,
 	       struct kcore_result *ret);
 
+/*
+ * Single pages: what the direct map shows of one, which is zeroes where it
+ * shows nothing.  NULL with errno; 0 or -errno, ENOENT when it is no RAM.
+ */
+struct kcore;
+struct kcore *kcore_open(void);
+int kcore_read_page(struct kcore *kcore, uint64_t pfn, void *to);
+void kcore_close(struct kcore *kcore);
+
 /* The first find of one secret, or NULL. */
 const struct kcore_find *kcore_first_find(const struct kcore_result *result,
 					  size_t secret);
