@@ -16,21 +16,6 @@
 
 #define PAGE 4096UL
 
-static int parse_half(const char *hex, uint64_t *ret)
-{
-	uint8_t *bytes = (uint8_t *)ret;
-	unsigned int byte;
-
-	if (strlen(hex) != 2 * SECRET_BYTES)
-		return -1;
-	for (int i = 0; i < SECRET_BYTES; i++) {
-		if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
-			return -1;
-		bytes[i] = byte;
-	}
-	return 0;
-}
-
 static void print_result(const struct kcore_result *result)
 {
 	for (size_t i = 0; i < result->nr_finds; i++)
@@ -102,8 +87,8 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "--self-check"))
 		return self_check();
-	if (argc != 3 || parse_half(argv[1], secret.a) ||
-	    parse_half(argv[2], secret.b)) {
+	if (argc != 3 || secret_parse_half(argv[1], secret.a) ||
+	    secret_parse_half(argv[2], secret.b)) {
 		fprintf(stderr, "usage: kcore_scan A B | --self-check\n");
 		return 2;
 	}

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "secret.h"
@@ -11,6 +13,21 @@ int secret_new(struct secret *ret)
 	if (got < 0)
 		return -errno;
 	return got == sizeof(*ret) ? 0 : -EIO;
+}
+
+int secret_parse_half(const char *hex, uint64_t *ret)
+{
+	uint8_t *bytes = (uint8_t *)ret;
+	unsigned int byte;
+
+	if (strlen(hex) != 2 * SECRET_BYTES)
+		return -EINVAL;
+	for (int i = 0; i < SECRET_BYTES; i++) {
+		if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
+			return -EINVAL;
+		bytes[i] = byte;
+	}
+	return 0;
 }
 
 static void __attribute__((noinline))

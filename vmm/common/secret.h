@@ -21,6 +21,9 @@ struct secret {
 /* Fresh random halves.  0 or -errno. */
 int secret_new(struct secret *ret);
 
+/* A half from 64 hex digits.  0 or -EINVAL. */
+int secret_parse_half(const char *hex, uint64_t *ret);
+
 /* One word at a time, so that no vector register holds the whole. */
 void secret_store(volatile uint64_t *to, const struct secret *secret);
 

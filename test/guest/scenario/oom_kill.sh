@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A VMM is killed for want of memory.  Whoever looks at RAM from outside this
+# machine meanwhile, says so on a disk: see test/boot/oom_kill.t.
+#
+# Arguments: halves of the victim's secret, and of that of a VM which lives on.
+# shellcheck source=/dev/null
+. /tap.sh
+
+vmstat() { sed -n "s/^$1 //p" /proc/vmstat; }
+
+planted() {
+	left=100
+	until grep -q planted "$1"; do
+		left=$((left - 1))
+		[ "$left" -gt 0 ] || return 1
+		sleep 1
+	done
+}
+
+# What was seen from outside: the first byte of the disk.
+wait_for() {
+	left=300
+	until [ "$(dd if=/dev/vda bs=512 count=1 iflag=direct 2>/dev/null | head -c 1)" = "$1" ]; do
+		left=$((left - 1))
+		[ "$left" -gt 0 ] || return 1
+		sleep 1
+	done
+}
+
+# Little by little, so that little of its memory is wanted by others.
+is_killed() {
+	for percent in 108 110 112 114 116 118 120 125; do
+		! kill -0 "$victim" 2>/dev/null || pressure hog $percent
+	done
+	echo "$(vmstat oom_kill) killed"
+	[ "$(vmstat oom_kill)" -ge 1 ] && ! kill -0 "$victim" 2>/dev/null
+}
+
+nothing_is_out() {
+	echo 1 >/proc/sys/vm/drop_caches
+	echo "$(vmstat nr_out_of_map) pages in blocks out of the map"
+	[ "$(vmstat nr_out_of_map)" = 0 ]
+}
+
+plant plain 16 "$3" "$4" >/tmp/control &
+plant gmem_mmap 128 "$1" "$2" >/tmp/victim &
+victim=$!
+echo 1000 >/proc/$victim/oom_score_adj
+# tap.sh reads this
+# shellcheck disable=SC2034
+T=300
+t "a VM has its secret in memory in the map" planted /tmp/control
+t "another out of the map" planted /tmp/victim
+echo "# planted" >&3
+t "RAM is looked at from outside" wait_for 1
+t "the VMM is killed for want of memory" is_killed
+t "none of its memory stays out of the map" nothing_is_out
+echo "# killed" >&3
+t "RAM is looked at again" wait_for 2
+plan
