@@ -1,0 +1,145 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# VMs come and go out of the direct map beside everything else that moves memory:
+# memory hogs, fork storms, compaction, dropped caches, CPUs and ranges of RAM
+# that go and come, and failures of what takes blocks out of the map.
+# Afterwards all of the memory is there, and in the map.
+#
+# Arguments: seconds.
+# shellcheck source=/dev/null
+. /tap.sh
+
+SECONDS_LEFT=$1
+FAIL=/sys/kernel/debug/fail_function
+INJECT=1000000
+MEMORY=/sys/devices/system/memory
+CPUS=$(nproc)
+
+vmstat() { sed -n "s/^$1 //p" /proc/vmstat; }
+meminfo() { sed -n "s/^$1: *\([0-9]*\) kB/\1/p" /proc/meminfo; }
+
+over() { [ "$(cut -d. -f1 /proc/uptime)" -ge "$END" ]; }
+
+# churn KIND MIB: VMs one after the other, their number in /tmp/vms.*
+churn() {
+	pressure churn "$1" "$2" "$LASTS" >"/tmp/churn.$1.$2" 2>&1 ||
+		echo "churn $1 $2: $(cat "/tmp/churn.$1.$2")" >>/tmp/wrong
+}
+
+hogs() {
+	until over; do
+		pressure hog 30 >/tmp/hog 2>&1 || echo "hog: $(cat /tmp/hog)" >>/tmp/wrong
+	done
+}
+
+forks() {
+	until over; do
+		for _ in 1 2 3 4 5 6 7 8; do
+			sh -c : &
+		done
+		wait
+	done
+}
+
+caches() {
+	until over; do
+		echo 1 >/proc/sys/vm/compact_memory
+		sleep 1
+		echo 3 >/proc/sys/vm/drop_caches
+		sleep 1
+	done
+}
+
+cpus() {
+	until over; do
+		cpu=$((cpu % (CPUS - 1) + 1))
+		echo 0 >/sys/devices/system/cpu/cpu$cpu/online
+		sleep 1
+		echo 1 >/sys/devices/system/cpu/cpu$cpu/online
+	done
+}
+
+# What cannot be moved is tried for ever: a signal ends that.
+ranges() {
+	until over; do
+		for block in "$MEMORY"/memory*; do
+			! over || break
+			if timeout 5 sh -c "echo offline >$block/state" 2>/dev/null; then
+				echo "${block##*/}" >>/tmp/offline
+				sleep 1
+				echo online >"$block/state" ||
+					echo "${block##*/} does not come back" >>/tmp/wrong
+			fi
+		done
+	done
+}
+
+inject() {
+	echo unmapped_zap_block >$FAIL/inject
+	echo 0xfffffffffffffff4 >$FAIL/unmapped_zap_block/retval
+	echo 20 >$FAIL/probability
+	echo 0 >$FAIL/interval
+	echo 0 >$FAIL/verbose
+	echo $INJECT >$FAIL/times
+}
+
+all_at_once() {
+	LASTS=$1
+	END=$(($(cut -d. -f1 /proc/uptime) + LASTS))
+	rm -f /tmp/wrong
+	churn gmem_mmap 96 & churn gmem_mmap 48 &
+	churn secretmem 4 & churn plain 64 &
+	hogs & forks & caches & cpus & ranges &
+	wait
+	[ ! -e /tmp/wrong ] || { cat /tmp/wrong; return 1; }
+}
+
+# The pages that are mapped, and those that are free, when caches are dropped.
+settle() {
+	sleep 2
+	echo 3 >/proc/sys/vm/drop_caches
+	mapped=$(boundaries mapped)
+	free=$(vmstat nr_free_pages)
+}
+
+is_whole() {
+	before_mapped=$mapped before_free=$free
+	settle
+	echo $((before_mapped - mapped)) >/tmp/lost
+	echo "mapped pages: $before_mapped before, $mapped after; free: $before_free before, $free after; $(vmstat nr_out_of_map) in blocks out of the map"
+	[ "$mapped" = "$before_mapped" ] && [ "$(vmstat nr_out_of_map)" = 0 ] &&
+		[ $((before_free - free)) -lt $((before_free / 100)) ]
+}
+
+vms() { cat /tmp/churn.* | sed -n 's/^\([0-9]*\) VMs$/\1/p' | awk '{ n += $1 } END { print n + 0 }'; }
+
+# churn.KIND.MIB
+mebibytes() {
+	for file in /tmp/churn.*; do
+		echo "${file##*.} $(sed -n 's/ VMs$//p' "$file")"
+	done | awk '{ n += $1 * $2 } END { print n + 0 }'
+}
+
+counts() {
+	echo "$(vms) VMs, $(mebibytes) MiB populated, $(($(vmstat unmapped_block_zap) - zapped)) blocks out of the map, $(($(vmstat unmapped_block_return) - returned)) back, $(($(vmstat unmapped_slow_page) - slow)) single pages, $injected faults injected, $(wc -l </tmp/offline) ranges offline, $(cat /tmp/lost) pages lost"
+}
+
+# tap.sh reads this
+# shellcheck disable=SC2034
+T=$((SECONDS_LEFT * 3 + 300))
+: >/tmp/offline
+# caches and tables that grow once do so before anything is counted
+t "soak: warm" all_at_once 5
+settle
+: >/tmp/offline
+zapped=$(vmstat unmapped_block_zap) returned=$(vmstat unmapped_block_return)
+slow=$(vmstat unmapped_slow_page)
+inject
+t "soak: $SECONDS_LEFT s of all at once" all_at_once "$SECONDS_LEFT"
+injected=$((INJECT - $(cat $FAIL/times)))
+echo >$FAIL/inject
+t "soak: every page is free, and in the map" is_whole
+t "soak: no OOM kill" [ "$(vmstat oom_kill)" = 0 ]
+t "soak: there was something to convert" [ "$(vmstat unmapped_block_zap)" -gt "$zapped" ]
+[ "$TAP_FAILED" != 0 ] || echo "# $(counts)" >&3
+plan
