@@ -16,9 +16,9 @@ ifneq ($(T),)
 CHOSEN := $(strip $(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))))
 endif
 
-.PHONY: help run check bench bench-compare bench-pictures series bisect-check deb htmldocs \
-	rebase shell packages fetch tree export build mutants baseline fuzz clean \
-	distclean
+.PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
+	htmldocs rebase shell packages fetch tree export build mutants baseline fuzz \
+	soak check-debug check-kcsan clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -37,7 +37,11 @@ help:
 	@echo 'make rebase     how the series applies to another release; LINUX='
 	@echo 'make htmldocs   the documentation of the kernel that the series adds to'
 	@echo 'make mutants    break the kernel on purpose; each time a test must fail'
-	@echo 'make fuzz       five minutes of fuzzing of the preload shim; needs clang'
+	@echo 'make fuzz       random system calls against a model, then the preload shim;'
+	@echo '                MINUTES=10; the shim needs clang'
+	@echo 'make soak       all at once and for long, then look for what is lost; MINUTES=60'
+	@echo 'make check-debug, check-kcsan   the same kernel with KASAN and lockdep, or with'
+	@echo '                KCSAN: what boots has to pass there, too; takes hours'
 	@echo 'make baseline   upstream selftests on the base kernel and on ours'
 	@echo 'make packages   install the Debian packages that all this needs'
 	@echo 'make fetch      download the source of Linux'
@@ -105,8 +109,25 @@ build: tree
 shell mutants baseline: build
 	$(RUN) lab/$@
 
-fuzz:
+fuzz: build
+	$(RUN) lab/long fuzz $(MINUTES)
 	$(RUN) $(MAKE) -C vmm O='$(OUT)/vmm' fuzz
+
+soak: build
+	$(RUN) lab/long soak $(MINUTES)
+
+# upstream's tests have their own time limits, which a debug kernel exceeds; the
+# VMM test runs the default kernel as a guest
+DEBUG_TESTS := $(filter-out %/upstream_kvm.t %/upstream_mm.t %/vmm.t %/demo.t,\
+	$(filter test/boot/%,$(TESTS)))
+
+check-debug: tree
+	@env -u MAKEFLAGS FLAVOUR=debug lab/build
+	@env -u MAKEFLAGS FLAVOUR=debug test/run $(or $(CHOSEN),$(DEBUG_TESTS))
+
+check-kcsan: tree
+	@env -u MAKEFLAGS FLAVOUR=kcsan lab/build
+	@env -u MAKEFLAGS FLAVOUR=kcsan test/run test/kcsan/races.t
 
 clean:
 	$(RUN) lab/clean
