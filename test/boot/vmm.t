@@ -11,5 +11,5 @@ if [ ! -x "$OUT/vmm/bin/offmap" ]; then
 	tap_fail "vmm/ is built" "run 'make build'"
 	exit 1
 fi
-boot_tap vmm -r -m 2G -t 900 -- /scenario/vmm.sh \
+boot_tap vmm -r -m 2G -t 2400 -- /scenario/vmm.sh \
 	"$OUT/vmm" "$OUT/build/$ARCH-default/${KERNEL_IMAGE:?}"

@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# How long Linux takes to boot under the host's QEMU, on protected memory and on
+# plain: by turns, in one boot of the lab, from the start of QEMU until the guest
+# has a prompt.  A line of JSON for each, like those of bench:
+#
+#   {"work":"boot","kind":"protected","machine":"q35","round":0,"ns":...}
+#
+# Plain is twice there: "plain" as it is, with huge pages; "plain_4k" without,
+# as guest_memfd has none.  Under lab/boot -I ns are instructions, of the whole.
+#
+# Arguments: where vmm/ is built, and the kernel to boot, both on the host; how
+# many rounds; q35 or microvm.  lab/boot -r.
+# Exit: 0; 2 when a guest does not boot.
+# shellcheck source=/dev/null
+. /host.sh
+BUILT=$1
+KERNEL=$2
+ROUNDS=${3:-3}
+TYPE=${4:-microvm}
+# shellcheck source-path=SCRIPTDIR source=vmm_lib.sh
+. /scenario/vmm_lib.sh
+
+THP=/sys/kernel/mm/transparent_hugepage/enabled
+
+now() { tr -d . </proc/uptime | cut -d' ' -f1; }
+
+# one KIND ROUND: uptime counts hundredths of a second
+one() {
+	runner=on_host pages=never
+	case $1 in
+	protected) runner="offmap run --" ;;
+	plain) pages=always ;;
+	esac
+	echo $pages >$THP
+	begin=$(now)
+	# shellcheck disable=SC2086
+	start quiet $runner $QEMU -M "$TYPE,smm=off" -smp 1 -m 192 -no-reboot 3>&-
+	until grep -q '^booted' /tmp/out; do
+		kill -0 "$(cat /tmp/pid)" 2>/dev/null || { cat /tmp/out /tmp/err; exit 2; }
+		usleep 50000
+	done
+	end=$(now)
+	stop
+	echo "{\"work\":\"boot\",\"kind\":\"$1\",\"machine\":\"$TYPE\",\"round\":$2,\"ns\":$(((end - begin) * 10000000))}" >&3
+}
+
+prepare || exit 2
+# what is read from the host for the first time
+one plain warm-up 3>/dev/null
+for round in $(seq 0 $((ROUNDS - 1))); do
+	for kind in plain plain_4k protected; do
+		one $kind "$round"
+	done
+done

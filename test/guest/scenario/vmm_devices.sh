@@ -1,0 +1,142 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What a Linux guest does with its machine, on protected memory under QEMU:
+# kvm-clock, disk, network, balloon, snapshots, a reboot; and what is left when
+# the VMM is killed in the middle of it.
+#
+# Arguments: where vmm/ is built, and the kernel to boot, both on the host.
+# shellcheck source=/dev/null
+. /tap.sh
+# shellcheck source=/dev/null
+. /host.sh
+BUILT=$1
+KERNEL=$2
+# shellcheck source-path=SCRIPTDIR source=vmm_lib.sh
+. /scenario/vmm_lib.sh
+
+CLOCK=/sys/devices/system/clocksource/clocksource0/current_clocksource
+WWW=/tmp/www
+
+devices_ready() {
+	truncate -s 16M "$ROOT/run/disk"
+	mke2fs -F "$ROOT/run/disk" >/dev/null || return 1
+	sha256sum "$ROOT/run/disk" >/tmp/disk.sum
+	mkdir -p $WWW
+	head -c 2000000 /dev/urandom >$WWW/file
+	ifconfig lo 127.0.0.1 up && httpd -p 127.0.0.1:8080 -h $WWW
+}
+
+# hundredths of a second
+uptime_of() { echo "$1" | cut -d' ' -f1 | tr -d .; }
+host_time() { uptime_of "$(cat /proc/uptime)"; }
+guest_time() { uptime_of "$(value 'cat /proc/uptime')"; }
+
+# While the VM is stopped its clock is: the guest sees no more time go by than
+# there was for it, and goes on.
+keeps_time() {
+	host1=$(host_time)
+	guest1=$(guest_time)
+	monitor stop && monitor 'info status' 'VM status: paused' || return 1
+	stopped=$(host_time)
+	sleep 10
+	stopped=$(($(host_time) - stopped))
+	monitor cont && monitor 'info status' 'VM status: running' || return 1
+	guest2=$(guest_time)
+	host2=$(host_time)
+	ask 'sleep 2' || return 1
+	guest3=$(guest_time)
+	echo "guest: $((guest2 - guest1)), then $((guest3 - guest2))"
+	echo "host: $((host2 - host1)), of these stopped: $stopped"
+	# a second of grace: the two clocks are not read at once
+	[ $((guest2 - guest1)) -ge 0 ] && [ $((guest3 - guest2)) -ge 200 ] &&
+		[ $((guest2 - guest1)) -le $((host2 - host1 - stopped + 100)) ] &&
+		is "cat $CLOCK" kvm-clock
+}
+
+writes_disk() {
+	ask 'mount -t ext2 /dev/vda /mnt && dd if=/dev/urandom of=/mnt/file bs=64k count=48' &&
+		ask 'md5sum /mnt/file >/mnt/sum && umount /mnt'
+}
+
+reads_disk() {
+	ask 'mount -t ext2 /dev/vda /mnt && md5sum -c /mnt/sum && umount /mnt'
+}
+
+has_network() {
+	ask 'ifconfig eth0 10.0.2.15 up && ping -c 2 10.0.2.2' &&
+		ask 'wget -q -O /tmp/file http://10.0.2.2:8080/file' &&
+		is 'md5sum </tmp/file' "$(md5sum <$WWW/file)"
+}
+
+# balloon_to MIB: the guest takes its time for it.
+balloon_to() {
+	monitor "balloon $1"
+	left=$PATIENCE
+	until monitor 'info balloon' 'actual=' && grep -q "actual=$1[^0-9]" /tmp/mon; do
+		left=$((left - 1))
+		[ "$left" -gt 0 ] || return 1
+		sleep 1
+	done
+}
+
+present() { offmap audit --json | sed -n 's/^      "present": \([0-9]*\),$/\1/p'; }
+
+balloon_gives_back() {
+	ask 'head -c 60000000 /dev/zero | tr "\0" x >/tmp/fill; rm /tmp/fill'
+	before=$(present)
+	balloon_to 80 || return 1
+	after=$(present)
+	echo "pages present: $before, with the balloon $after"
+	balloon_to 192 && ask true && [ "$after" -lt "$before" ]
+}
+
+# What was done after the snapshot has not happened.
+snapshot_works() {
+	ask 'echo before >/tmp/state' || return 1
+	monitor 'savevm one' && monitor 'info snapshots' ' one ' || return 1
+	ask 'echo after >/tmp/state' || return 1
+	monitor 'loadvm one' && monitor 'info status' 'VM status: running' || return 1
+	is 'cat /tmp/state' before && reads_disk
+}
+
+reboots() {
+	type_in 'reboot -f' /tmp/in || return 1
+	left=$PATIENCE
+	until [ "$(grep -c '^booted' /tmp/out)" = 2 ]; do
+		left=$((left - 1))
+		[ "$left" -gt 0 ] || return 1
+		sleep 1
+	done
+	ask true
+}
+
+killed_in_the_middle() {
+	type_in 'while :; do dd if=/dev/urandom of=/tmp/x bs=1M count=20; echo worked; done' /tmp/in &&
+		wait_for '^worked' && stop
+}
+
+t "devices: a disk and a web server" prepare
+t "devices: they are there" devices_ready
+START=$(holes)
+t "q35, 4 vCPUs, -snapshot: boots to a prompt" boots quiet \
+	offmap run -- $QEMU -M q35,smm=off -smp 4 -m 192 \
+	-drive file=/run/disk,format=raw,if=virtio -snapshot \
+	-netdev user,id=net -device virtio-net-pci,netdev=net,romfile= \
+	-device virtio-balloon-pci
+t "the guest has 4 processors" is nproc 4
+t "the guest runs on kvm-clock" is "cat $CLOCK" kvm-clock
+t "kvm-clock: the kernel can reach nothing of the guest" absent
+t "kvm-clock: keeps time when the VM is stopped and goes on" keeps_time
+t "virtio-blk: the guest writes a file" writes_disk
+t "virtio-net: ping, and a file from a web server" has_network
+t "virtio-balloon: what the guest gives goes back" balloon_gives_back
+t "savevm, loadvm: the guest is as it was" snapshot_works
+t "the kernel can reach nothing of the guest" absent
+t "the guest boots again" reboots
+t "virtio-blk: the file is still there" reads_disk
+t "kvm-clock: runs again" is "cat $CLOCK" kvm-clock
+t "the kernel can still reach nothing of the guest" absent
+t "the VMM is killed while the guest works" killed_in_the_middle
+t "no page stays out of the direct map" holes_are "$START"
+t "-snapshot: the disk is as it was" sha256sum -c /tmp/disk.sum
+plan
