@@ -553,10 +553,13 @@ static void op_guest(struct fuzz *f)
 	page = below(f, slot->pages);
 	err = tiny_vm_plant(&vm->tiny, &secret,
 			    slot->gpa - TINY_VM_GPA + page * PAGE + offset);
-	if (!(file->flags & GUEST_MEMFD_FLAG_INIT_SHARED)) {
-		/* What is private is out of reach, for want of an attribute. */
+	/*
+	 * What is private is out of reach, for want of an attribute; and what
+	 * cannot be mapped is not what a guest shares, that is at the slot's
+	 * address in user space, where these slots have nothing.
+	 */
+	if ((file->flags & TINY_VM_SHARED) != TINY_VM_SHARED)
 		return;
-	}
 	if (err) {
 		found(f, "guest: %s: %d, exit reason %u", vm->tiny.step, err,
 		      vm->tiny.run->exit_reason);
