@@ -56,7 +56,9 @@ void list_publish(const struct vm *vms)
 	fprintf(to, "end %llu\n", generation);
 	/* a list that is not whole is not believed */
 	if (!fclose(to) && pwrite(list_fd, text, size, 0) == (ssize_t)size &&
-	    ftruncate(list_fd, size))
-		pwrite(list_fd, "", 1, 0);
+	    ftruncate(list_fd, size) && pwrite(list_fd, "", 1, 0) != 1) {
+		close(list_fd);
+		list_fd = -1;
+	}
 	free(text);
 }
