@@ -54,6 +54,10 @@ boots limit -t 15 -- sleep 600
 is "the time limit ends a boot" "$status" 124
 like "and says so" "$says" 'not done after 15 s'
 
+SILENCE=3 boots stuck -q -S -- true
+is "a kernel that does not come to /init is a lost VM" "$status" 125
+like "after three tries" "$says" 'try 3 of 3.*stuck before /init, three times'
+
 boots nokvm -q '-cpu qemu64,-svm' -- true
 is "no KVM inside is an error" "$status" 2
 like "which is named in one line" "$says" '^offmap: error: [^'$'\n'']*no /dev/kvm[^'$'\n'']*$'
