@@ -108,6 +108,29 @@ static void discarded_page_is_clear(struct kunit *test)
 	__free_page(page);
 }
 
+#ifdef CONFIG_X86
+static s64 flushes_of(struct mm_struct *mm)
+{
+	return atomic64_read(&mm->context.tlb_gen);
+}
+
+/* Whoever scrubs a block meanwhile flushes this mm too: once without is enough. */
+static bool adds_without_flush(struct test_state *state, struct mm_struct *mm)
+{
+	pgoff_t index;
+	s64 before;
+
+	for (index = 4; index < 12; index++) {
+		before = flushes_of(mm);
+		if (add_filled(state, index, FIRST))
+			return false;
+		if (flushes_of(mm) == before)
+			return true;
+	}
+	return false;
+}
+#endif
+
 /* No other CPU may still find it in the window of this one. */
 static void discarded_page_is_flushed(struct kunit *test)
 {
@@ -122,11 +145,10 @@ static void discarded_page_is_flushed(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, mm);
 	kthread_use_mm(mm);
 	mermap_prepare();
-	before = atomic64_read(&mm->context.tlb_gen);
-	KUNIT_EXPECT_EQ(test, 0, add_filled(state, 4, FIRST));
-	KUNIT_EXPECT_EQ(test, before, atomic64_read(&mm->context.tlb_gen));
+	KUNIT_EXPECT_TRUE(test, adds_without_flush(state, mm));
+	before = flushes_of(mm);
 	KUNIT_EXPECT_EQ(test, -EEXIST, add_filled(state, 3, SECOND));
-	KUNIT_EXPECT_LT(test, before, atomic64_read(&mm->context.tlb_gen));
+	KUNIT_EXPECT_LT(test, before, flushes_of(mm));
 	kthread_unuse_mm(mm);
 	mmput(mm);
 #else
