@@ -9,6 +9,9 @@
 #   like "claim" GOT REGEX       a string matches an extended regular expression
 #   skip "claim" "reason"
 #   boot_tap NAME [options of lab/boot] -- command...
+#   boot_vmm NAME                the scenario of that name, with vmm/ and a kernel
+#                                for its guests
+#   needs_bench "claim"          ends the file, skipped, without the tools of bench/
 
 # shellcheck source-path=SCRIPTDIR source=../lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
@@ -109,4 +112,21 @@ boot_tap() {
 	esac
 	rm -f "$says"
 	TAP_BROKEN=${before:-$TAP_BROKEN}
+}
+
+boot_vmm() {
+	read_conf "$TOP/lab/arch/$ARCH.conf"
+	if [ ! -x "$OUT/vmm/bin/offmap" ]; then
+		tap_fail "vmm/ is built" "run 'make build'"
+		exit 1
+	fi
+	boot_tap "$1" -r -m 2G -t 2400 -- "/scenario/$1.sh" \
+		"$OUT/vmm" "$OUT/build/$ARCH-default/${KERNEL_IMAGE:?}"
+}
+
+needs_bench() {
+	if ! command -v jq >/dev/null || ! command -v column >/dev/null; then
+		skip "$1" "jq or column is missing: sudo make packages"
+		exit 0
+	fi
 }

@@ -5,11 +5,5 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
-read_conf "$TOP/lab/arch/$ARCH.conf"
 
-if [ ! -x "$OUT/vmm/bin/offmap" ]; then
-	tap_fail "vmm/ is built" "run 'make build'"
-	exit 1
-fi
-boot_tap vmm -r -m 2G -t 2400 -- /scenario/vmm.sh \
-	"$OUT/vmm" "$OUT/build/$ARCH-default/${KERNEL_IMAGE:?}"
+boot_vmm vmm

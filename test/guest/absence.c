@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "kcore_scan.h"
 #include "mem.h"
 #include "ptdump.h"
@@ -363,23 +364,9 @@ static int kvm_clock(struct mem *mem)
 
 static int hold(struct mem *mem, char **command)
 {
-	int status;
-	pid_t pid;
+	int status = command_run(command);
 
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		execvp(command[0], command);
-		perror(command[0]);
-		_exit(127);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
-		perror("absence");
-		return 2;
-	}
-	if (mem_close(mem))
-		return 2;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+	return mem_close(mem) ? 2 : status;
 }
 
 static int usage(void)

@@ -34,6 +34,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "mem.h"
 #include "ptdump.h"
 #include "vmstat.h"
@@ -107,23 +108,6 @@ static int check_absent(const struct mem *mem, uint64_t *pfns)
 		     "it has none of them");
 }
 
-static int run(char **command)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid) {
-		execvp(command[0], command);
-		perror(command[0]);
-		_exit(127);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
-		perror("boundaries");
-		return 2;
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
-}
-
 static int open_stamped(struct mem *mem, const struct mem_kind *kind,
 			size_t nr_pages)
 {
@@ -150,7 +134,7 @@ static int around(const struct mem_kind *kind, size_t nr_pages, char **command)
 	if (!pfns)
 		return 2;
 	wrong = check_absent(&mem, pfns);
-	wrong |= run(command);
+	wrong |= command_run(command);
 	wrong |= claim(is_stamped(&mem), "it has what was written to it");
 	wrong |= check_absent(&mem, pfns);
 	free(pfns);

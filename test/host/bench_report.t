@@ -6,10 +6,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-if ! command -v jq >/dev/null || ! command -v column >/dev/null; then
-	skip "the arithmetic of the benchmark" "jq or column is missing: sudo make packages"
-	exit 0
-fi
+needs_bench "the arithmetic of the benchmark"
 FAKE=$(mktemp -d)
 trap 'status=$?; rm -rf "$FAKE"; tap_exit $status' EXIT
 export OUT=$FAKE

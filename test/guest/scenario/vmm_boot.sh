@@ -14,8 +14,8 @@
 # Exit: 0; 2 when a guest does not boot.
 # shellcheck source=/dev/null
 . /host.sh
-BUILT=$1
-KERNEL=$2
+# shellcheck disable=SC2034 # for vmm_lib.sh
+BUILT=$1 KERNEL=$2
 ROUNDS=${3:-3}
 TYPE=${4:-microvm}
 # shellcheck source-path=SCRIPTDIR source=vmm_lib.sh

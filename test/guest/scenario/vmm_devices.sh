@@ -9,8 +9,8 @@
 . /tap.sh
 # shellcheck source=/dev/null
 . /host.sh
-BUILT=$1
-KERNEL=$2
+# shellcheck disable=SC2034 # for vmm_lib.sh
+BUILT=$1 KERNEL=$2
 # shellcheck source-path=SCRIPTDIR source=vmm_lib.sh
 . /scenario/vmm_lib.sh
 

@@ -161,10 +161,10 @@ holes() {
 # Pages go back when the VMM's memory is torn down, which takes its time.
 holes_are() {
 	left=60
-	while [ "$(holes)" != "$1" ] && [ "$left" -gt 0 ]; do
+	while found=$(holes) && [ "$found" != "$1" ] && [ "$left" -gt 0 ]; do
 		left=$((left - 1))
 		sleep 1
 	done
-	echo "$(holes) holes, wanted $1"
-	[ "$(holes)" = "$1" ]
+	echo "$found holes, wanted $1"
+	[ "$found" = "$1" ]
 }
