@@ -25,5 +25,4 @@ def row: [.id, .what, .kind, .control,
 (.ratios[] | select(.bytes != null) | [.id, .what, .kind, .control, "-", "-", "-",
 	(.bytes | cell(2)), ">= \(.least)", (.least as $g | .bytes | at_least($g))] | @tsv),
 (.counts[] | [.id, .what, .kind, "-", (.value | round), (.goal // "-"),
-	(if .goal == null then "-" elif .value <= .goal then "met" else "missed" end), "-", "-", "-"] | @tsv),
-(.missing[] | ["", .] | @tsv)
+	(if .goal == null then "-" elif .value <= .goal then "met" else "missed" end), "-", "-", "-"] | @tsv)

@@ -4,7 +4,7 @@
 # plain: by turns, in one boot of the lab, from the start of QEMU until the guest
 # has a prompt.  A line of JSON for each, like those of bench:
 #
-#   {"work":"boot","kind":"protected","machine":"q35","round":0,"ns":...}
+#   {"work":"boot","kind":"protected","machine":"q35","round":1,"pages":1,"ns":...}
 #
 # Plain is twice there: "plain" as it is, with huge pages; "plain_4k" without,
 # as guest_memfd has none.  Under lab/boot -I ns are instructions, of the whole.
@@ -42,13 +42,13 @@ one() {
 	done
 	end=$(now)
 	stop
-	echo "{\"work\":\"boot\",\"kind\":\"$1\",\"machine\":\"$TYPE\",\"round\":$2,\"ns\":$(((end - begin) * 10000000))}" >&3
+	echo "{\"work\":\"boot\",\"kind\":\"$1\",\"machine\":\"$TYPE\",\"round\":$2,\"pages\":1,\"ns\":$(((end - begin) * 10000000))}" >&3
 }
 
 prepare || exit 2
 # what is read from the host for the first time
 one plain warm-up 3>/dev/null
-for round in $(seq 0 $((ROUNDS - 1))); do
+for round in $(seq "$ROUNDS"); do
 	for kind in plain plain_4k protected; do
 		one $kind "$round"
 	done
