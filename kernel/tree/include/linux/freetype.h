@@ -51,6 +51,7 @@ enum migratetype {
  */
 #define FREETYPE_UNMAPPED	8u
 
+/* Larger than any migratetype, and none of their bits */
 static_assert((int)FREETYPE_UNMAPPED >= (int)MIGRATE_TYPES);
 
 /*
@@ -148,6 +149,19 @@ static __always_inline bool freetype_equal(freetype_t a, freetype_t b)
 static __always_inline bool freetype_same_flags(freetype_t a, freetype_t b)
 {
 	return freetype_flags(a) == freetype_flags(b);
+}
+
+/**
+ * freetype_is_pcptype - is it one of the types that most pages have?
+ * @freetype: The freetype.
+ *
+ * One comparison for two questions that fast paths ask of each page.
+ *
+ * Return: Whether it has no flags and a migratetype below MIGRATE_PCPTYPES.
+ */
+static __always_inline bool freetype_is_pcptype(freetype_t freetype)
+{
+	return freetype.v < MIGRATE_PCPTYPES;
 }
 
 /* freetype_index() for a freetype that is known to have a list */
