@@ -64,9 +64,17 @@ static bool enabled_by_user __initdata = true;
 /* No block leaves the direct map while the system hibernates. */
 static bool hibernating;
 
+/* By zone_nr(): has a block left the direct map since trim() looked? */
+static DECLARE_BITMAP(zapped, MAX_NUMNODES * MAX_NR_ZONES);
+
 static struct workqueue_struct *trim_wq;
 static void trim(struct work_struct *work);
 static DECLARE_DELAYED_WORK(trim_work, trim);
+
+static unsigned int zone_nr(struct zone *zone)
+{
+	return zone_to_nid(zone) * MAX_NR_ZONES + zone_idx(zone);
+}
 
 static freetype_t unmapped_freetype(void)
 {
@@ -187,6 +195,7 @@ static bool remove_block(struct zone *zone)
 	}
 
 	count_vm_event(UNMAPPED_BLOCK_ZAP);
+	set_bit(zone_nr(zone), zapped);
 	queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
 	return true;
 }
@@ -585,6 +594,9 @@ static unsigned long reserve(struct zone *zone)
 /*
  * Halve what is free beyond the reserve: a VM that starts in place of another
  * finds its blocks, and what nobody asks for is back within seconds.
+ *
+ * A block is zapped when nothing is free, so where that was done since the last
+ * time, nothing has been free for long.
  */
 static void trim(struct work_struct *work)
 {
@@ -596,7 +608,7 @@ static void trim(struct work_struct *work)
 
 		if (zone_page_state(zone, NR_OUT_OF_MAP) >> pageblock_order > keep)
 			more = true;
-		if (nr <= keep)
+		if (test_and_clear_bit(zone_nr(zone), zapped) || nr <= keep)
 			continue;
 
 		nr -= keep;
