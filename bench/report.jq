@@ -92,6 +92,10 @@ def orders: range(10) | "order\(.)";
 	(("cpus4", "cpus8") as $boot
 	 | against_boot("P9"; "P1 with " + $boot[4:] + " CPUs"; $boot; "cpus2"; "touch"; ("gmem_mmap", "plain");
 		null)),
+	(("cpus2", "cpus4", "cpus8") as $boot
+	 | simple("P9"; "first touch, " + $boot[4:] + " CPUs"; $boot; "touch"; "gmem_mmap"; "plain"; null; null)),
+	(("perpage4", "perpage8") as $boot
+	 | simple("P9"; "the same, per-page zap, " + $boot[7:] + " CPUs"; $boot; "touch"; "gmem_mmap"; "plain"; null; null)),
 	{ id: "P10", what: "bytes to be had, fragmented", kind: "gmem_mmap", control: "plain",
 	  least: 0.95, bytes: room },
 	line("P11"; "touch of 90 % after 80 %"; "after"; "hog"; "gmem_mmap"; "hog"; "fresh"; 1.10; 1.10),

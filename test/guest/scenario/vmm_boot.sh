@@ -23,9 +23,9 @@ TYPE=${4:-microvm}
 
 THP=/sys/kernel/mm/transparent_hugepage/enabled
 
-now() { tr -d . </proc/uptime | cut -d' ' -f1; }
+now() { uptime_of "$(cat /proc/uptime)"; }
 
-# one KIND ROUND: uptime counts hundredths of a second
+# one KIND ROUND
 one() {
 	runner=on_host pages=never
 	case $1 in

@@ -26,8 +26,6 @@ devices_ready() {
 	ifconfig lo 127.0.0.1 up && httpd -p 127.0.0.1:8080 -h $WWW
 }
 
-# hundredths of a second
-uptime_of() { echo "$1" | cut -d' ' -f1 | tr -d .; }
 host_time() { uptime_of "$(cat /proc/uptime)"; }
 guest_time() { uptime_of "$(value 'cat /proc/uptime')"; }
 

@@ -13,6 +13,9 @@ PATIENCE=900
 
 offmap() { on_host "$BUILT/bin/offmap" "$@"; }
 
+# uptime_of LINE: of /proc/uptime, in hundredths of a second
+uptime_of() { echo "$1" | sed 's/ .*//; s/\.//; s/^0*//'; }
+
 # The guest's root: busybox with a prompt on the serial port.
 prepare() {
 	host_ready || return 1
