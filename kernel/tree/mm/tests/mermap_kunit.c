@@ -271,7 +271,7 @@ static int count_in_page(void *data)
 		if (*addr != i)
 			t->errors++;
 		/* A borrowed mm, for lack of memory, does not allow this. */
-		if (i % 16 == t->id % 16 && map.owner)
+		if (i % 16 == t->id % 16 && !map.prev_mm)
 			switch_away();
 		*addr = i + 1;
 		mermap_put(&map);
@@ -508,6 +508,8 @@ static void flush_waits_for_others(struct kunit *test)
 	struct page *page;
 	int cpu;
 
+	if (!IS_ENABLED(CONFIG_MM_LOCAL_REGION))
+		kunit_skip(test, "mermap_put() flushes, on all CPUs");
 	if (num_online_cpus() < 4)
 		kunit_skip(test, "needs four CPUs");
 
@@ -541,12 +543,17 @@ static void flush_waits_for_others(struct kunit *test)
 
 static void memory_is_the_mms(struct kunit *test)
 {
-	struct mm_struct *mm = mm_alloc();
-	struct page *page = new_page(test, 1);
+	struct mm_struct *mm;
 	struct mermap map;
+	struct page *page;
 	unsigned long bytes;
 
+	if (!IS_ENABLED(CONFIG_MM_LOCAL_REGION))
+		kunit_skip(test, "all mms share the mermap");
+
+	mm = mm_alloc();
 	KUNIT_ASSERT_NOT_NULL(test, mm);
+	page = new_page(test, 1);
 	bytes = mm_pgtables_bytes(mm);
 
 	/* Works, and costs the mm nothing, before it is prepared. */
@@ -565,11 +572,16 @@ static void memory_is_the_mms(struct kunit *test)
 
 static void live_slot_at_exit(struct kunit *test)
 {
-	struct mm_struct *mm = enter_new_mm(test);
-	struct page *page = new_page(test, 1);
+	struct mm_struct *mm;
 	struct mermap map;
+	struct page *page;
 	pte_t pte;
 
+	if (!IS_ENABLED(CONFIG_MM_LOCAL_REGION))
+		kunit_skip(test, "all mms share the mermap");
+
+	mm = enter_new_mm(test);
+	page = new_page(test, 1);
 	mermap_get(&map, page);
 	pte = ptep_get(map.ptep);
 	mermap_put(&map);

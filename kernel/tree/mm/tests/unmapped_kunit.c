@@ -7,6 +7,7 @@
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/memblock.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mermap.h>
 #include <linux/mm.h>
