@@ -11,7 +11,11 @@ export ARCH FLAVOUR OUT LINUX V
 RUN := @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 PHASE = @printf 'offmap: %s %s\n'
 
+ifeq ($(ARCH),arm64)
+TESTS := $(sort $(wildcard test/arm64/*.t))
+else
 TESTS := $(sort $(wildcard test/host/*.t test/lab/*.t test/boot/*.t))
+endif
 ifneq ($(T),)
 CHOSEN := $(strip $(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))))
 endif
@@ -48,6 +52,7 @@ help:
 	@echo 'make clean      remove builds and logs; keep out/linux and downloads'
 	@echo 'make distclean  remove out/, except work in out/linux not exported'
 	@echo
+	@echo 'ARCH=arm64  run, check, build and shell for arm64'
 	@echo 'LINUX=tarball|directory|git-tree  take Linux from there; V=1  say more'
 
 run:
@@ -71,7 +76,7 @@ endif
 	$(PHASE) 3/4 'build Linux'
 	$(RUN) lab/build
 	$(PHASE) 4/4 tests
-	$(RUN) test/run $(CHOSEN)
+	$(RUN) test/run $(or $(CHOSEN),$(TESTS))
 
 bench: tree
 	$(RUN) bench/run

@@ -83,10 +83,11 @@ apt_keys() {
 	echo "$keys"
 }
 
-# apt_setup NAME <"URI SUITE KEYS" lines: makes a private configuration.
+# apt_setup NAME <"URI SUITE KEYS" lines: makes a private configuration, for
+# packages of APT_ARCH if that is set.
 apt_setup() {
-	local dir=$APT_DIR/$1 arch
-	arch=$(dpkg --print-architecture)
+	local dir=$APT_DIR/$1 arch=${APT_ARCH:-}
+	[ -n "$arch" ] || arch=$(dpkg --print-architecture)
 	mkdir -p "$dir/lists/partial" "$dir/archives/partial" "${APT_LOG%/*}"
 	awk -v arch="$arch" '{
 		printf "deb [arch=%s target=Packages signed-by=%s] %s %s main\n", arch, $3, $1, $2
