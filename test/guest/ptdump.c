@@ -6,8 +6,15 @@
 
 #include "ptdump.h"
 
+#ifdef __aarch64__
+#define PTDUMP_FILE "/sys/kernel/debug/kernel_page_tables"
+#define DIRECT_MAP_MARKER "---[ Linear Mapping start ]---"
+/* It begins with the first GiB that has RAM. */
+#define RAM_LINE " : System RAM"
+#else
 #define PTDUMP_FILE "/sys/kernel/debug/page_tables/kernel"
 #define DIRECT_MAP_MARKER "---[ Low Kernel Mapping ]---"
+#endif
 
 struct range {
 	uint64_t start_pfn;
@@ -21,6 +28,7 @@ struct line {
 };
 
 struct ptdump {
+	uint64_t phys_base;
 	size_t nr;
 	size_t space;
 	/* What is mapped; ascending, as the dump is. */
@@ -52,19 +60,44 @@ static int add_line(struct ptdump *dump, uint64_t base, const struct line *line)
 {
 	if (!line->present)
 		return 0;
-	return add_range(dump, (line->start - base) >> 12,
-			 (line->end - base) >> 12);
+	return add_range(dump, (line->start - base + dump->phys_base) >> 12,
+			 (line->end - base + dump->phys_base) >> 12);
+}
+
+/* Sets the physical address that the direct map begins with. */
+static int find_phys_base(struct ptdump *dump)
+{
+#ifdef RAM_LINE
+	FILE *file = fopen("/proc/iomem", "re");
+	unsigned long long start;
+	char text[256];
+	int err = -EPROTO;
+
+	if (!file)
+		return -errno;
+	while (err && fgets(text, sizeof(text), file))
+		if (strstr(text, RAM_LINE) && sscanf(text, "%llx-", &start) == 1) {
+			dump->phys_base = start & ~((1ULL << 30) - 1);
+			err = 0;
+		}
+	fclose(file);
+	return err;
+#else
+	dump->phys_base = 0;
+	return 0;
+#endif
 }
 
 /*
  * Lines are "0xSTART-0xEND SIZE [ATTRIBUTES] LEVEL"; RW or ro is among the
- * attributes of whatever is present, and of nothing else.
+ * attributes of whatever is present.  On arm64 also of what was, with an F.
  */
 static bool parse_line(const char *line, struct line *ret)
 {
 	if (sscanf(line, "0x%llx-0x%llx", &ret->start, &ret->end) != 2)
 		return false;
-	ret->present = strstr(line, " RW ") || strstr(line, " ro ");
+	ret->present = (strstr(line, " RW ") || strstr(line, " ro ")) &&
+		       !strstr(line, " F ");
 	return true;
 }
 
@@ -111,7 +144,9 @@ int ptdump_read(struct ptdump **ret)
 	if (!file)
 		return -errno;
 	dump = calloc(1, sizeof(*dump));
-	err = dump ? parse(file, dump) : -ENOMEM;
+	err = dump ? find_phys_base(dump) : -ENOMEM;
+	if (!err)
+		err = parse(file, dump);
 	fclose(file);
 	if (err)
 		ptdump_free(dump);

@@ -26,7 +26,8 @@ has_5_levels() { grep -qw la57 /proc/cpuinfo; }
 has_4_levels() { ! has_5_levels; }
 isolates() { dmesg | grep 'Kernel/User page tables isolation: .*enabled'; }
 
-case " $* " in
+case "$(uname -m) $* " in
+aarch64*) ;;
 *' no5lvl '*) t "mermap: 4 levels of page tables" has_4_levels ;;
 *) t "mermap: 5 levels of page tables" has_5_levels ;;
 esac
