@@ -1,0 +1,10 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Many users of the mermap at once, and memory that others need back.
+set -euo pipefail
+export ARCH=arm64
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+boot_tap arm64_mermap -c 4 -m 1G -t 600 -- /scenario/mermap.sh stress=10
+boot_tap arm64_pressure -m 1G -t 600 -- /scenario/pressure.sh
