@@ -9,12 +9,19 @@
 
 RESULTS=/sys/kernel/debug/kunit
 
+# skip_reason CASE REASON: KUnit forgets it when a suite runs again, the log of the
+# first run has it.
+skip_reason() {
+	[ "${2:- }" = ' ' ] || { echo "${2# }"; return; }
+	dmesg | sed -n "s/.* ok [0-9]* $1 # SKIP \(..*\)/\1/p" | head -n 1
+}
+
 # The line of a case, e.g. "    ok 1 zap_and_restore", "    ok 2 x # SKIP why".
 kunit_case() {
 	cat "$RESULTS/$1/results"
 	line=$(grep -E "^ +(not )?ok [0-9]+ $2( |$)" "$RESULTS/$1/results")
 	case $line in
-	*'# SKIP'*) echo "${line#*# SKIP }"; return 4 ;;
+	*'# SKIP'*) skip_reason "$2" "${line#*# SKIP}"; return 4 ;;
 	*'not ok'*) return 1 ;;
 	*ok*) return 0 ;;
 	esac
