@@ -517,31 +517,67 @@ static void no_fallback(struct kunit *test)
 	__free_page(keep);
 }
 
+/* Not from the lists of a CPU, which may take a whole block, but past them. */
+#define RESERVE_ORDER (PAGE_ALLOC_COSTLY_ORDER + 1)
+
+/* Allocate as if so little were free in @zone that the reserve is for it. */
+static struct page *alloc_in_need(struct zone *zone, unsigned int alloc_flags)
+{
+	unsigned long low = zone->_watermark[WMARK_LOW];
+	struct page *page;
+
+	zone->_watermark[WMARK_LOW] = zone_managed_pages(zone);
+	page = __alloc_pages(GFP_ATOMIC, RESERVE_ORDER, numa_node_id(), NULL,
+			     alloc_flags);
+	zone->_watermark[WMARK_LOW] = low;
+	return page;
+}
+
 /* The reserve for requests that cannot wait is in the direct map. */
 static void no_reserve_of_them(struct kunit *test)
 {
 	freetype_t unmapped = make_freetype(MIGRATE_UNMOVABLE, FREETYPE_UNMAPPED);
-	/* Not from the lists of a CPU, which may take a whole block, but past them. */
-	const unsigned int order = PAGE_ALLOC_COSTLY_ORDER + 1;
-	struct page *keep = alloc_outside(GFP_HIGHUSER, order), *page;
-	unsigned long low;
-	struct zone *zone;
+	struct page *keep = alloc_outside(GFP_HIGHUSER, RESERVE_ORDER), *page;
 
 	KUNIT_ASSERT_NOT_NULL(test, keep);
-	zone = page_zone(keep);
-	low = zone->_watermark[WMARK_LOW];
-
-	/* As long as there is enough memory, nobody needs the reserve. */
-	zone->_watermark[WMARK_LOW] = zone_managed_pages(zone);
-	page = alloc_outside(GFP_ATOMIC, order);
-	zone->_watermark[WMARK_LOW] = low;
+	page = alloc_in_need(page_zone(keep), ALLOC_UNMAPPED);
 
 	KUNIT_EXPECT_NOT_NULL(test, page);
 	if (page) {
 		KUNIT_EXPECT_TRUE(test, freetype_equal(unmapped, get_pageblock_freetype(page)));
-		__free_pages(page, order);
+		__free_pages(page, RESERVE_ORDER);
 	}
-	__free_pages(keep, order);
+	__free_pages(keep, RESERVE_ORDER);
+}
+
+/* Where there is a reserve, requests for them do not use it. */
+static void no_use_of_reserve(struct kunit *test)
+{
+	freetype_t unmapped = make_freetype(MIGRATE_UNMOVABLE, FREETYPE_UNMAPPED);
+	struct page *keep = alloc_outside(GFP_HIGHUSER, RESERVE_ORDER);
+	struct page *reserved, *page;
+	struct zone *zone;
+	bool has_reserve;
+
+	KUNIT_ASSERT_NOT_NULL(test, keep);
+	zone = page_zone(keep);
+
+	/* This makes one, if the zone may have one. */
+	reserved = alloc_in_need(zone, 0);
+	has_reserve = READ_ONCE(zone->nr_free_highatomic) >= BIT(RESERVE_ORDER);
+
+	page = alloc_in_need(zone, ALLOC_UNMAPPED);
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	if (page) {
+		KUNIT_EXPECT_TRUE(test, freetype_equal(unmapped, get_pageblock_freetype(page)));
+		__free_pages(page, RESERVE_ORDER);
+	}
+	if (reserved)
+		__free_pages(reserved, RESERVE_ORDER);
+	__free_pages(keep, RESERVE_ORDER);
+
+	if (!has_reserve)
+		kunit_skip(test, "no reserve in a zone this small");
 }
 
 #ifdef CONFIG_COMPACTION
@@ -749,6 +785,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(not_taken_from_its_list),
 	KUNIT_CASE(no_fallback),
 	KUNIT_CASE(no_reserve_of_them),
+	KUNIT_CASE(no_use_of_reserve),
 #ifdef CONFIG_COMPACTION
 	KUNIT_CASE(capture),
 #endif
