@@ -76,9 +76,10 @@ def orders: range(10) | "order\(.)";
 	simple("P2"; "KVM_PRE_FAULT_MEMORY"; "memory"; "fault"; "gmem_private"; "private_plain"; 1.03; 1.10),
 	simple("P2"; "a guest touches"; "memory"; "guest"; "gmem_private"; "private_plain"; 1.03; 1.10),
 	simple("P2"; "a guest touches"; "memory"; "guest"; "gmem_mmap"; "plain"; 1.03; 1.10),
-	(("4K", "64K", "2M") as $n | ("gmem_mmap", "plain") as $kind
-	 | line("P3"; "pwrite() of " + $n; "write"; "write" + $n; $kind; "memcpy"; "plain";
-		if $kind == "plain" then null else 0.50 end; if $kind == "plain" then null else 0.50 end)
+	(("write", "writeword") as $boot | ("4K", "64K", "2M") as $n | ("gmem_mmap", "plain") as $kind
+	 | (if $kind == "plain" then null else 0.50 end) as $goal
+	 | line("P3"; "pwrite() of " + $n + (if $boot == "write" then "" else ", copy by words" end);
+		$boot; "write" + $n; $kind; "memcpy"; "plain"; $goal; $goal)
 	 | .control = "memcpy"),
 	simple("P4"; "punch hole"; "memory"; "punch"; "gmem_mmap"; "plain"; 1.05; 1.05),
 	simple("P4"; "close"; "memory"; "close"; "gmem_mmap"; "plain"; 1.05; 1.05),

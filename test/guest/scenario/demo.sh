@@ -30,6 +30,18 @@ swapped_demo_fails() {
 		[ "$(grep -c '"as_promised": false' /tmp/demo.out)" = 2 ]
 }
 
+# A host without debugfs: audit has no page tables, and blank pages say nothing.
+blind_demo_says_so() {
+	umount /host/sys/kernel/debug || return 1
+	on_host "$OFFMAP" demo --json >/tmp/demo.out 2>&1
+	status=$?
+	mount -t debugfs debugfs /host/sys/kernel/debug || return 1
+	cat /tmp/demo.out
+	[ "$status" = 3 ] &&
+		grep -q '"verdict": "FOUND: the kernel can read it"' /tmp/demo.out &&
+		grep -q '"verdict": "not found, but audit cannot tell"' /tmp/demo.out
+}
+
 demo_needs_qemu() {
 	on_host "$OFFMAP" demo /bin/true >/tmp/demo.out 2>&1
 	status=$?
@@ -40,5 +52,6 @@ demo_needs_qemu() {
 t "demo: the host's root is a place for a VMM" host_ready
 t "demo: plain secret found, protected one absent, and audit agrees" demo_shows
 t "demo: fails on both lines with the kinds of memory swapped" swapped_demo_fails
+t "demo: where audit cannot tell, that is what it says" blind_demo_says_so
 t "demo: a VMM that starts no guest is an error" demo_needs_qemu
 plan
