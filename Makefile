@@ -22,7 +22,7 @@ endif
 
 .PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
 	htmldocs rebase shell packages fetch tree export build mutants baseline fuzz \
-	soak check-debug check-kcsan clean distclean
+	soak check-debug check-kcsan check-kmsan clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -44,8 +44,8 @@ help:
 	@echo 'make fuzz       random system calls against a model, then the preload shim;'
 	@echo '                MINUTES=10; the shim needs clang'
 	@echo 'make soak       all at once and for long, then look for what is lost; MINUTES=60'
-	@echo 'make check-debug, check-kcsan   the same kernel with KASAN and lockdep, or with'
-	@echo '                KCSAN: what boots has to pass there, too; takes hours'
+	@echo 'make check-debug, check-kcsan, check-kmsan   the same kernel with KASAN and'
+	@echo '                lockdep, with KCSAN, with KMSAN; the first takes hours'
 	@echo 'make baseline   upstream selftests on the base kernel and on ours'
 	@echo 'make packages   install the Debian packages that all this needs'
 	@echo 'make fetch      download the source of Linux'
@@ -129,6 +129,14 @@ DEBUG_TESTS := $(filter-out %/upstream_kvm.t %/upstream_mm.t %/vmm.t %/demo.t,\
 check-debug: tree
 	@env -u MAKEFLAGS FLAVOUR=debug lab/build
 	@env -u MAKEFLAGS FLAVOUR=debug test/run $(or $(CHOSEN),$(DEBUG_TESTS))
+
+# neither a host's root nor disks in this kernel
+KMSAN_TESTS := $(addprefix test/boot/,kunit.t absence.t mermap.t)
+
+check-kmsan: tree
+	@env -u MAKEFLAGS FLAVOUR=kmsan lab/packages
+	@env -u MAKEFLAGS FLAVOUR=kmsan lab/build kernel headers guest initramfs
+	@env -u MAKEFLAGS FLAVOUR=kmsan test/run $(or $(CHOSEN),$(KMSAN_TESTS))
 
 check-kcsan: tree
 	@env -u MAKEFLAGS FLAVOUR=kcsan lab/build

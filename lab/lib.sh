@@ -19,3 +19,10 @@ read_conf() {
 	# shellcheck source=/dev/null
 	. "$1"
 }
+
+# toolchain FLAVOUR: sets COMPILER and LINKER, and LLVM for kbuild where gcc lacks
+# what the flavour is for.
+toolchain() {
+	COMPILER=${CROSS_COMPILE:-}gcc LINKER=${CROSS_COMPILE:-}ld
+	[ "$1" != kmsan ] || { COMPILER=clang-19 LINKER=ld.lld-19; export LLVM=-19; }
+}

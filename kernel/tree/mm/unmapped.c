@@ -219,6 +219,7 @@ bool __unmapped_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags
 			 order >= pageblock_order))
 		return false;
 
+	/* No ALLOC_HIGHATOMIC, ALLOC_NON_BLOCK or ALLOC_OOM: that reserve is mapped */
 	*gfp &= ~(__GFP_HIGH | __GFP_MEMALLOC | __GFP_RETRY_MAYFAIL);
 	*gfp |= __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC;
 	return unmapped_enabled();

@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
+#include <linux/initrd.h>
 #include <linux/list.h>
 #include <linux/memblock.h>
 #include <linux/memory_hotplug.h>
@@ -520,16 +521,24 @@ static void no_fallback(struct kunit *test)
 /* Not from the lists of a CPU, which may take a whole block, but past them. */
 #define RESERVE_ORDER (PAGE_ALLOC_COSTLY_ORDER + 1)
 
-/* Allocate as if so little were free in @zone that the reserve is for it. */
-static struct page *alloc_in_need(struct zone *zone, unsigned int alloc_flags)
+/* Allocate as if so little were free in @node that the reserve is for it. */
+static struct page *alloc_in_need(pg_data_t *node, unsigned int alloc_flags)
 {
-	unsigned long low = zone->_watermark[WMARK_LOW];
+	unsigned long marks[MAX_NR_ZONES][NR_WMARK];
 	struct page *page;
+	unsigned int i;
 
-	zone->_watermark[WMARK_LOW] = zone_managed_pages(zone);
-	page = __alloc_pages(GFP_ATOMIC, RESERVE_ORDER, numa_node_id(), NULL,
-			     alloc_flags);
-	zone->_watermark[WMARK_LOW] = low;
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		struct zone *zone = &node->node_zones[i];
+
+		memcpy(marks[i], zone->_watermark, sizeof(marks[i]));
+		zone->_watermark[WMARK_LOW] = node->node_present_pages;
+		zone->_watermark[WMARK_HIGH] = node->node_present_pages;
+	}
+	page = __alloc_pages(GFP_ATOMIC | __GFP_THISNODE, RESERVE_ORDER,
+			     node->node_id, NULL, alloc_flags);
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		memcpy(node->node_zones[i]._watermark, marks[i], sizeof(marks[i]));
 	return page;
 }
 
@@ -540,7 +549,7 @@ static void no_reserve_of_them(struct kunit *test)
 	struct page *keep = alloc_outside(GFP_HIGHUSER, RESERVE_ORDER), *page;
 
 	KUNIT_ASSERT_NOT_NULL(test, keep);
-	page = alloc_in_need(page_zone(keep), ALLOC_UNMAPPED);
+	page = alloc_in_need(page_pgdat(keep), ALLOC_UNMAPPED);
 
 	KUNIT_EXPECT_NOT_NULL(test, page);
 	if (page) {
@@ -550,33 +559,25 @@ static void no_reserve_of_them(struct kunit *test)
 	__free_pages(keep, RESERVE_ORDER);
 }
 
-/* Where there is a reserve, requests for them do not use it. */
+/* Where there is a reserve and nothing else, requests for them do without. */
 static void no_use_of_reserve(struct kunit *test)
 {
-	freetype_t unmapped = make_freetype(MIGRATE_UNMOVABLE, FREETYPE_UNMAPPED);
-	struct page *keep = alloc_outside(GFP_HIGHUSER, RESERVE_ORDER);
 	struct page *reserved, *page;
-	struct zone *zone;
-	bool has_reserve;
-
-	KUNIT_ASSERT_NOT_NULL(test, keep);
-	zone = page_zone(keep);
+	unsigned long reserve;
 
 	/* This makes one, if the zone may have one. */
-	reserved = alloc_in_need(zone, 0);
-	has_reserve = READ_ONCE(zone->nr_free_highatomic) >= BIT(RESERVE_ORDER);
+	reserved = alloc_in_need(NODE_DATA(numa_node_id()), 0);
+	KUNIT_ASSERT_NOT_NULL(test, reserved);
+	reserve = READ_ONCE(page_zone(reserved)->nr_free_highatomic);
 
-	page = alloc_in_need(zone, ALLOC_UNMAPPED);
-	KUNIT_EXPECT_NOT_NULL(test, page);
-	if (page) {
-		KUNIT_EXPECT_TRUE(test, freetype_equal(unmapped, get_pageblock_freetype(page)));
-		__free_pages(page, RESERVE_ORDER);
-	}
-	if (reserved)
-		__free_pages(reserved, RESERVE_ORDER);
-	__free_pages(keep, RESERVE_ORDER);
+	unmapped_return_all(NULL);
+	page = alloc_outside(GFP_ATOMIC, 0);
+	KUNIT_EXPECT_NULL(test, page);
+	if (page)
+		__free_page(page);
+	__free_pages(reserved, RESERVE_ORDER);
 
-	if (!has_reserve)
+	if (!reserve)
 		kunit_skip(test, "no reserve in a zone this small");
 }
 
@@ -798,8 +799,16 @@ static struct kunit_case cases[] = {
 	{ }
 };
 
+/* Free pages are counted: others must be done with freeing theirs. */
+static int suite_init(struct kunit_suite *suite)
+{
+	wait_for_initramfs();
+	return 0;
+}
+
 static struct kunit_suite suite = {
 	.name = "unmapped",
+	.suite_init = suite_init,
 	.init = init,
 	.test_cases = cases,
 };
