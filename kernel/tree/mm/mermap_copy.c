@@ -3,6 +3,7 @@
  * What the mermap is mostly used for: to clear and to copy pages.
  */
 #include <linux/export.h>
+#include <linux/kmsan-checks.h>
 #include <linux/mermap.h>
 #include <linux/mm.h>
 #include <linux/string.h>
@@ -23,6 +24,8 @@ int mermap_zero_page(struct page *page)
 		return -EINVAL;
 
 	clear_page(addr);
+	/* KMSAN knows pages by their address in the direct map only */
+	kmsan_unpoison_memory(page_address(page), PAGE_SIZE);
 	mermap_put(&map);
 	return 0;
 }
@@ -52,6 +55,7 @@ int mermap_copy_to_page(struct page *page, size_t offset, const void *from,
 		return -EINVAL;
 
 	memcpy(addr + offset, from, len);
+	kmsan_unpoison_memory(page_address(page) + offset, len);
 	mermap_put(&map);
 	return 0;
 }

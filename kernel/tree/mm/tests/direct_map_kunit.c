@@ -33,7 +33,7 @@ static void expect_absent(struct kunit *test, struct folio *folio)
 
 static struct folio *new_folio(struct kunit *test, unsigned int order)
 {
-	struct folio *folio = folio_alloc(GFP_USER, order);
+	struct folio *folio = folio_alloc(GFP_USER | __GFP_ZERO, order);
 
 	KUNIT_ASSERT_NOT_NULL(test, folio);
 	return folio;
@@ -58,7 +58,7 @@ static void zap_and_restore(struct kunit *test)
 
 static void neighbours_stay(struct kunit *test)
 {
-	struct page *pages = alloc_pages(GFP_USER, 2);
+	struct page *pages = alloc_pages(GFP_USER | __GFP_ZERO, 2);
 	int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, pages);

@@ -6,6 +6,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kmsan-checks.h>
 #include <linux/kthread.h>
 #include <linux/mermap.h>
 #include <linux/mm.h>
@@ -104,6 +105,7 @@ static void discarded_page_is_clear(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	KUNIT_EXPECT_TRUE(test, kernel_page_present(page));
+	kmsan_unpoison_memory(page_address(page), PAGE_SIZE);
 	KUNIT_EXPECT_NOT_NULL(test, memchr_inv(page_address(page), SECOND, PAGE_SIZE));
 	__free_page(page);
 }

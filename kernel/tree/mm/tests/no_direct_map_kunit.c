@@ -198,7 +198,7 @@ static void index_taken(struct kunit *test)
 static void large_folio_is_refused(struct kunit *test)
 {
 	struct test_state *state = test->priv;
-	struct folio *folio = folio_alloc(GFP_USER | __GFP_COMP, 1);
+	struct folio *folio = folio_alloc(GFP_USER | __GFP_ZERO, 1);
 
 	KUNIT_ASSERT_NOT_NULL(test, folio);
 	KUNIT_EXPECT_EQ(test, -EINVAL, filemap_add_folio(state->mapping, folio,

@@ -7,6 +7,7 @@
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/initrd.h>
+#include <linux/kmsan-checks.h>
 #include <linux/list.h>
 #include <linux/memblock.h>
 #include <linux/memory_hotplug.h>
@@ -163,6 +164,7 @@ static unsigned long alloc_and_look(struct kunit *test, unsigned long nr,
 		}
 		if (test_bit(page_to_pfn(page), dirty)) {
 			reused++;
+			kmsan_unpoison_memory(page_address(page), PAGE_SIZE);
 			leaked += !!memchr(page_address(page), PATTERN, PAGE_SIZE);
 		}
 		if (got % 1024 == 0)
