@@ -18,7 +18,7 @@
  */
 static int find_in_file(struct area *area)
 {
-	size_t size = area->pages * KERNEL_PAGE;
+	size_t page = page_bytes(), size = area->pages * page;
 	unsigned char *resident;
 	volatile uint8_t *view;
 	int fd, err = 0;
@@ -38,7 +38,7 @@ static int find_in_file(struct area *area)
 		err = -errno;
 	for (uint64_t i = 0; !err && i < area->pages; i++)
 		if (resident[i] & 1)
-			(void)view[i * KERNEL_PAGE];
+			(void)view[i * page];
 	if (!err)
 		err = procfs_frames(getpid(), (uintptr_t)view, area->pages, area->pfn);
 	free(resident);
@@ -47,7 +47,7 @@ static int find_in_file(struct area *area)
 
 void area_find_frames(struct area *area)
 {
-	area->pages = area->slot.size / KERNEL_PAGE;
+	area->pages = area->slot.size / page_bytes();
 	area->pfn = calloc(area->pages, sizeof(*area->pfn));
 	if (!area->pfn)
 		area->error = ENOMEM;
@@ -62,19 +62,20 @@ void area_find_frames(struct area *area)
 
 static bool is_blank(const uint8_t *page)
 {
-	return !page[0] && !memcmp(page, page + 1, KERNEL_PAGE - 1);
+	return !page[0] && !memcmp(page, page + 1, page_bytes() - 1);
 }
 
 bool area_read(const struct area *area, int mem, uint64_t page,
-	       uint8_t ret_page[KERNEL_PAGE])
+	       uint8_t *ret_page)
 {
+	uint64_t size = page_bytes();
+
 	if (area->view) {
-		memcpy(ret_page, area->view + page * KERNEL_PAGE, KERNEL_PAGE);
+		memcpy(ret_page, area->view + page * size, size);
 		return true;
 	}
-	return mem >= 0 && pread(mem, ret_page, KERNEL_PAGE,
-				 area->slot.addr + page * KERNEL_PAGE) ==
-			   (ssize_t)KERNEL_PAGE;
+	return mem >= 0 && pread(mem, ret_page, size, area->slot.addr + page * size) ==
+			   (ssize_t)size;
 }
 
 /* A running guest changes its pages: equal in one 64-byte piece will do. */
@@ -82,7 +83,7 @@ static bool same_contents(const uint8_t *a, const uint8_t *b)
 {
 	static const uint8_t zero[64];
 
-	for (size_t i = 0; i < KERNEL_PAGE; i += 64)
+	for (size_t i = 0; i < page_bytes(); i += 64)
 		if (memcmp(a + i, zero, 64) && !memcmp(a + i, b + i, 64))
 			return true;
 	return false;
@@ -91,7 +92,7 @@ static bool same_contents(const uint8_t *a, const uint8_t *b)
 static bool core_shows(struct area *area, const struct kernel_view *view,
 		       int mem, uint64_t page)
 {
-	uint8_t own[KERNEL_PAGE], kernels[KERNEL_PAGE];
+	uint8_t own[PAGE_MAX_BYTES], kernels[PAGE_MAX_BYTES];
 
 	if (!area_read(area, mem, page, own))
 		return false;
@@ -130,6 +131,6 @@ void area_judge(struct area *area, const struct kernel_view *view)
 void area_free(struct area *area)
 {
 	if (area->view)
-		munmap(area->view, area->pages * KERNEL_PAGE);
+		munmap(area->view, area->pages * page_bytes());
 	free(area->pfn);
 }

@@ -110,13 +110,13 @@ static int find_memory(struct shown *s)
 /* The secret is looked for wherever the process may have the guest's RAM. */
 static bool find_in_area(struct shown *s, const struct area *area, int mem)
 {
-	uint64_t offset = s->vm.order.secret_at % KERNEL_PAGE, page[KERNEL_PAGE / 8];
+	uint64_t offset = s->vm.order.secret_at % page_bytes(), page[PAGE_MAX_BYTES / 8];
 
 	for (uint64_t i = 0; !area->error && i < area->pages; i++) {
 		if (!area->pfn[i] || !area_read(area, mem, i, (uint8_t *)page) ||
 		    !secret_is_at(page + offset / 8, &s->vm.order.secret))
 			continue;
-		s->secret_at = area->pfn[i] * KERNEL_PAGE + offset;
+		s->secret_at = area->pfn[i] * page_bytes() + offset;
 		return true;
 	}
 	return false;
@@ -267,6 +267,8 @@ static int check_machine(struct demo *demo, const char *vmm)
 	enum vmm_verdict verdict = vmm_file_check(vmm, demo->vmm);
 	struct offmap_support support;
 
+	if (!DEMO_VM_HAS_GUEST)
+		return fail(EXIT_UNKNOWN, "the guest of the demo is a program for x86, which this machine is not");
 	if (verdict)
 		return fail(EXIT_UNKNOWN, "%s %s", *demo->vmm ? demo->vmm : vmm,
 			    vmm_verdict_text(verdict));

@@ -28,7 +28,7 @@ static int failed(struct demo_vm *vm, const char *step)
 	return err ? -err : -EIO;
 }
 
-#ifdef __x86_64__
+#if DEMO_VM_HAS_GUEST
 
 extern const uint8_t demo_guest[CODE_BYTES], demo_order[];
 

@@ -14,6 +14,12 @@
 
 #define DEMO_VM_BYTES (64UL << 20)
 
+#ifdef __x86_64__
+#define DEMO_VM_HAS_GUEST 1
+#else
+#define DEMO_VM_HAS_GUEST 0
+#endif
+
 /* What the guest is told, inside its ROM: see demo_guest.S. */
 struct demo_order {
 	uint32_t secret_at;
@@ -37,7 +43,7 @@ struct demo_vm {
 
 /*
  * Starts the VMM, a QEMU for x86, directly or through offmap run.  0 or
- * -errno; ENOSYS where there is no guest for this machine.
+ * -errno; ENOSYS without DEMO_VM_HAS_GUEST.
  */
 int demo_vm_start(struct demo_vm *vm, const char *vmm, bool protect);
 

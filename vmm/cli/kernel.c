@@ -9,8 +9,13 @@
 
 #include "kernel.h"
 
+#ifdef __aarch64__
+#define TABLES_FILE "/sys/kernel/debug/kernel_page_tables"
+#define DIRECT_MAP "---[ Linear Mapping start ]---"
+#else
 #define TABLES_FILE "/sys/kernel/debug/page_tables/kernel"
 #define DIRECT_MAP "---[ Low Kernel Mapping ]---"
+#endif
 #define ENTRY_GIB (1ULL << 30)
 
 struct range {
@@ -26,6 +31,7 @@ struct kernel_tables {
 };
 
 struct segment {
+	uint64_t addr;
 	uint64_t phys;
 	uint64_t size;
 	off_t offset;
@@ -60,7 +66,7 @@ static int add_range(struct kernel_tables *tables, uint64_t start, uint64_t end)
 
 /*
  * "0xSTART-0xEND SIZE [ATTRIBUTES] LEVEL": what is present is either RW or
- * ro, what is not is neither.
+ * ro, what is not is neither.  On arm64 what was present may have an F as well.
  */
 bool kernel_parse_range(const char *line, uint64_t *ret_start,
 			uint64_t *ret_end, bool *ret_present)
@@ -76,17 +82,20 @@ bool kernel_parse_range(const char *line, uint64_t *ret_start,
 	*ret_end = strtoull(end + 1, &end, 16);
 	if (errno || *ret_end < *ret_start)
 		return false;
-	*ret_present = strstr(end, " RW ") || strstr(end, " ro ");
+	*ret_present = (strstr(end, " RW ") || strstr(end, " ro ")) &&
+		       !strstr(end, " F ");
 	return true;
 }
 
 /*
  * The direct map starts at a multiple of 1 GiB, at its marker.  One marker is
  * printed a line at most: when two are due, the first range of the direct map
- * stands before its own.
+ * stands before its own.  origin is the address of frame 0; if it is 0, that is where
+ * the direct map starts.
  */
-static int parse_tables(FILE *file, struct kernel_tables *tables)
+static int parse_tables(FILE *file, struct kernel_tables *tables, uint64_t origin)
 {
+	const uint64_t page = page_bytes();
 	uint64_t start, end, base = 0, before_start = 0, before_end = 0;
 	bool inside = false, present, before = false;
 	char line[512];
@@ -99,13 +108,15 @@ static int parse_tables(FILE *file, struct kernel_tables *tables)
 			continue;
 		if (inside && !base) {
 			base = start & ~(ENTRY_GIB - 1);
+			if (!origin)
+				origin = base;
 			if (before && before_start >= base)
-				err = add_range(tables, (before_start - base) / KERNEL_PAGE,
-						(before_end - base) / KERNEL_PAGE);
+				err = add_range(tables, (before_start - origin) / page,
+						(before_end - origin) / page);
 		}
 		if (inside && present && !err)
-			err = add_range(tables, (start - base) / KERNEL_PAGE,
-					(end - base) / KERNEL_PAGE);
+			err = add_range(tables, (start - origin) / page,
+					(end - origin) / page);
 		before = present;
 		before_start = start;
 		before_end = end;
@@ -123,16 +134,43 @@ static void tables_free(struct kernel_tables *tables)
 	free(tables);
 }
 
-static int open_tables(struct kernel_tables **ret)
+/*
+ * On arm64 the direct map starts near the first RAM, with an address that only
+ * the headers of kcore tell.  The kernel's image, which is in there as well, has
+ * higher addresses.
+ */
+static int find_origin(const struct kernel_core *core, uint64_t *ret)
+{
+	*ret = 0;
+#ifdef __aarch64__
+	const struct segment *lowest;
+
+	if (!core)
+		return -EPROTO;
+	lowest = &core->segment[0];
+	for (size_t i = 1; i < core->nr; i++)
+		if (core->segment[i].addr < lowest->addr)
+			lowest = &core->segment[i];
+	*ret = lowest->addr - lowest->phys;
+#else
+	(void)core;
+#endif
+	return 0;
+}
+
+static int open_tables(const struct kernel_core *core, struct kernel_tables **ret)
 {
 	FILE *file = fopen(TABLES_FILE, "re");
 	struct kernel_tables *tables;
+	uint64_t origin;
 	int err;
 
 	if (!file)
 		return -errno;
 	tables = calloc(1, sizeof(*tables));
-	err = tables ? parse_tables(file, tables) : -ENOMEM;
+	err = tables ? find_origin(core, &origin) : -ENOMEM;
+	if (!err)
+		err = parse_tables(file, tables, origin);
 	fclose(file);
 	if (err)
 		tables_free(tables);
@@ -170,7 +208,7 @@ static int read_segments(struct kernel_core *core)
 			return -EPROTO;
 		if (ph.p_type == PT_LOAD && ph.p_paddr != (Elf64_Addr)-1)
 			core->segment[core->nr++] = (struct segment){
-				ph.p_paddr, ph.p_memsz, ph.p_offset
+				ph.p_vaddr, ph.p_paddr, ph.p_memsz, ph.p_offset
 			};
 	}
 	return core->nr ? 0 : -EPROTO;
@@ -197,7 +235,7 @@ void kernel_view_open(struct kernel_view *ret_view)
 	*ret_view = (struct kernel_view){ 0 };
 	ret_view->kcore_error = -open_core(&ret_view->core);
 	ret_view->has_kcore = !ret_view->kcore_error;
-	ret_view->tables_error = -open_tables(&ret_view->tables);
+	ret_view->tables_error = -open_tables(ret_view->core, &ret_view->tables);
 	ret_view->has_tables = !ret_view->tables_error;
 }
 
@@ -227,10 +265,10 @@ bool kernel_maps(const struct kernel_view *view, uint64_t pfn)
 }
 
 int kernel_reads(const struct kernel_view *view, uint64_t pfn,
-		 uint8_t ret_page[KERNEL_PAGE])
+		 uint8_t *ret_page)
 {
 	const struct kernel_core *core = view->core;
-	uint64_t phys = pfn * KERNEL_PAGE;
+	uint64_t size = page_bytes(), phys = pfn * size;
 
 	for (size_t i = 0; i < core->nr; i++) {
 		const struct segment *s = &core->segment[i];
@@ -238,9 +276,8 @@ int kernel_reads(const struct kernel_view *view, uint64_t pfn,
 
 		if (phys < s->phys || phys - s->phys >= s->size)
 			continue;
-		got = pread(core->fd, ret_page, KERNEL_PAGE,
-			    s->offset + (phys - s->phys));
-		return got == (ssize_t)KERNEL_PAGE ? 0 : got < 0 ? -errno : -EIO;
+		got = pread(core->fd, ret_page, size, s->offset + (phys - s->phys));
+		return got == (ssize_t)size ? 0 : got < 0 ? -errno : -EIO;
 	}
 	return -ENXIO;
 }

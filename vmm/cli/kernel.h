@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KERNEL_PAGE 4096UL
+#include "page.h"
 
 struct kernel_view {
 	/* Is this source there?  If not: the errno. */
@@ -30,10 +30,10 @@ bool kernel_maps(const struct kernel_view *view, uint64_t pfn);
 
 /*
  * What the kernel reads at the direct map's address of this frame; zeroes for
- * what it has not.  0 or -errno.  Needs has_kcore.
+ * what it has not.  0 or -errno.  Needs has_kcore, and room for a page.
  */
 int kernel_reads(const struct kernel_view *view, uint64_t pfn,
-		 uint8_t ret_page[KERNEL_PAGE]);
+		 uint8_t *ret_page);
 
 /*
  * The parser of the dump, for one line at a time: true if the line is a

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "kvm_abi.h"
+#include "page.h"
 #include "population.h"
 
-#define PAGE 4096UL
 #define ROUNDS 3
 
 static uint64_t now_ns(void)
@@ -39,9 +39,9 @@ static int touch(int vm, uint64_t flags, uint64_t *best)
 		goto close_fd;
 	}
 	ns = now_ns();
-	for (uint64_t at = 0; at < POPULATION_BYTES; at += PAGE)
+	for (uint64_t at = 0; at < POPULATION_BYTES; at += page_bytes())
 		mem[at] = 1;
-	ns = (now_ns() - ns) / (POPULATION_BYTES / PAGE);
+	ns = (now_ns() - ns) / (POPULATION_BYTES / page_bytes());
 	if (!*best || ns < *best)
 		*best = ns;
 	munmap((void *)mem, POPULATION_BYTES);

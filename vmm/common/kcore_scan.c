@@ -8,12 +8,14 @@
 #include <unistd.h>
 
 #include "kcore_scan.h"
+#include "page.h"
 
-#define PAGE 4096UL
+#define PAGE page_bytes()
 #define CHUNK (1UL << 20)
 #define MAX_SEGMENTS 256
 
 struct segment {
+	uint64_t addr;
 	off_t offset;
 	uint64_t phys;
 	uint64_t size;
@@ -67,6 +69,7 @@ static int find_segments(struct scan *scan)
 		if (scan->nr_segments == MAX_SEGMENTS)
 			return -E2BIG;
 		scan->segment[scan->nr_segments++] = (struct segment){
+			.addr = ph.p_vaddr,
 			.offset = ph.p_offset,
 			.phys = ph.p_paddr,
 			.size = ph.p_memsz,
@@ -299,6 +302,23 @@ void kcore_close(struct kcore *kcore)
 	if (kcore->scan.fd >= 0)
 		close(kcore->scan.fd);
 	free(kcore);
+}
+
+int kcore_direct_map_offset(uint64_t *ret)
+{
+	struct kcore *kcore = kcore_open();
+	const struct segment *lowest;
+
+	if (!kcore)
+		return -errno;
+	/* the kernel's image, which has physical addresses as well, is higher */
+	lowest = &kcore->scan.segment[0];
+	for (size_t i = 1; i < kcore->scan.nr_segments; i++)
+		if (kcore->scan.segment[i].addr < lowest->addr)
+			lowest = &kcore->scan.segment[i];
+	*ret = lowest->addr - lowest->phys;
+	kcore_close(kcore);
+	return 0;
 }
 
 const struct kcore_find *kcore_first_find(const struct kcore_result *result,

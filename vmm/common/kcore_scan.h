@@ -46,6 +46,12 @@ struct kcore *kcore_open(void);
 int kcore_read_page(struct kcore *kcore, uint64_t pfn, void *to);
 void kcore_close(struct kcore *kcore);
 
+/*
+ * How far the addresses of the direct map are from those of RAM, as the headers
+ * of /proc/kcore have it.  0 or -errno.
+ */
+int kcore_direct_map_offset(uint64_t *ret);
+
 /* The first find of one secret, or NULL. */
 const struct kcore_find *kcore_first_find(const struct kcore_result *result,
 					  size_t secret);

@@ -11,9 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "page.h"
 #include "procfs.h"
 
-#define PAGE 4096UL
 #define PRESENT (1ULL << 63)
 #define FRAME ((1ULL << 55) - 1)
 
@@ -257,7 +257,7 @@ int procfs_frames(pid_t pid, uint64_t addr, size_t nr, uint64_t *ret_pfns)
 		return -errno;
 	while (!err && done < nr) {
 		got = pread(fd, ret_pfns + done, (nr - done) * sizeof(*ret_pfns),
-			    (addr / PAGE + done) * sizeof(*ret_pfns));
+			    (addr / page_bytes() + done) * sizeof(*ret_pfns));
 		if (got <= 0)
 			err = got ? -errno : -EIO;
 		else

@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <unistd.h>
 
 #include "offmap.h"
+#include "page.h"
 
 struct offmap_mem {
 	int fd;
@@ -16,7 +16,7 @@ struct offmap_mem {
 
 static inline uint64_t page_mask(void)
 {
-	return (uint64_t)sysconf(_SC_PAGESIZE) - 1;
+	return page_bytes() - 1;
 }
 
 /* Is this range, of any alignment, inside the memory? */

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "offmap.h"
+#include "page.h"
 #include "procfs.h"
 #include "ram.h"
 
-#define PAGE 4096UL
 /* Pages whose state is asked at a time. */
 #define BATCH 4096UL
 #define PM_PRESENT (1ULL << 63)
@@ -71,23 +71,24 @@ int ram_check(uint64_t addr, uint64_t size, char ret_why[RAM_WHY])
 
 static bool is_zero(const uint8_t *page)
 {
-	return !page[0] && !memcmp(page, page + 1, PAGE - 1);
+	return !page[0] && !memcmp(page, page + 1, page_bytes() - 1);
 }
 
 static int move_pages(struct offmap_mem *mem, const uint8_t *from,
 		      uint64_t offset, const bool *there, size_t nr)
 {
+	uint64_t page = page_bytes();
 	int err = 0;
 
 	for (size_t i = 0; !err && i < nr; ) {
 		size_t run = 0;
 
 		while (i + run < nr && there[i + run] &&
-		       !is_zero(from + (i + run) * PAGE))
+		       !is_zero(from + (i + run) * page))
 			run++;
 		if (run)
-			err = offmap_populate(mem, offset + i * PAGE, from + i * PAGE,
-					      run * PAGE);
+			err = offmap_populate(mem, offset + i * page, from + i * page,
+					      run * page);
 		i += run ? run : 1;
 	}
 	return err;
@@ -102,6 +103,7 @@ static int move_contents(struct offmap_mem *mem, uint64_t addr, uint64_t size)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	bool private_anonymous = true;
+	uint64_t page = page_bytes();
 	uint64_t entry[BATCH];
 	bool there[BATCH];
 	struct vma *vmas;
@@ -115,12 +117,12 @@ static int move_contents(struct offmap_mem *mem, uint64_t addr, uint64_t size)
 			private_anonymous = false;
 	if (!err)
 		free(vmas);
-	for (uint64_t done = 0; !err && done < size; done += BATCH * PAGE) {
-		size_t nr = (size - done) / PAGE < BATCH ? (size - done) / PAGE : BATCH;
+	for (uint64_t done = 0; !err && done < size; done += BATCH * page) {
+		size_t nr = (size - done) / page < BATCH ? (size - done) / page : BATCH;
 		ssize_t got = -1;
 
 		if (fd >= 0 && private_anonymous)
-			got = pread(fd, entry, nr * 8, (addr + done) / PAGE * 8);
+			got = pread(fd, entry, nr * 8, (addr + done) / page * 8);
 		for (size_t i = 0; i < nr; i++)
 			there[i] = got != (ssize_t)(nr * 8) ||
 				   entry[i] & (PM_PRESENT | PM_SWAPPED);
@@ -176,6 +178,7 @@ free_backing:
 int ram_expose(const struct block *block, uint64_t addr, uint64_t size)
 {
 	void *old = (void *)(uintptr_t)addr;
+	uint64_t page = page_bytes();
 	uint8_t *copy;
 	int err = 0;
 
@@ -183,9 +186,9 @@ int ram_expose(const struct block *block, uint64_t addr, uint64_t size)
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (copy == MAP_FAILED)
 		return -errno;
-	for (uint64_t at = 0; at < size; at += PAGE)
+	for (uint64_t at = 0; at < size; at += page)
 		if (!is_zero((uint8_t *)old + at))
-			memcpy(copy + at, (uint8_t *)old + at, PAGE);
+			memcpy(copy + at, (uint8_t *)old + at, page);
 	if (mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, old) == MAP_FAILED) {
 		err = -errno;
 		munmap(copy, size);

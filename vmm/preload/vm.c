@@ -15,6 +15,7 @@
 #include "list.h"
 #include "next.h"
 #include "offmap.h"
+#include "page.h"
 #include "ram.h"
 #include "say.h"
 #include "vm.h"
@@ -514,7 +515,7 @@ static int change_slot(struct vm *vm, struct slot *slot, const struct slot *new)
 /* What KVM would refuse is left to KVM, as it is. */
 static bool is_sane(const struct vm *vm, const struct kvm_userspace_memory_region2 *r)
 {
-	return !((r->guest_phys_addr | r->memory_size | r->userspace_addr) & 4095) &&
+	return !((r->guest_phys_addr | r->memory_size | r->userspace_addr) & (page_bytes() - 1)) &&
 	       r->guest_phys_addr + r->memory_size >= r->guest_phys_addr &&
 	       r->userspace_addr + r->memory_size >= r->userspace_addr &&
 	       (r->slot & 0xffff) < (uint32_t)vm_visible_slots(vm->max_slots) &&
@@ -593,7 +594,7 @@ int vm_dirty_log(int fd, const struct kvm_dirty_log *log)
 	if (slot && !(slot->flags & KVM_MEM_LOG_DIRTY_PAGES)) {
 		err = -ENOENT;
 	} else if (slot) {
-		uint64_t pages = slot->size / 4096;
+		uint64_t pages = slot->size / page_bytes();
 
 		for (uint64_t i = 0; i < (pages + 63) / 64; i++)
 			bits[i] = pages - i * 64 >= 64 ? UINT64_MAX :
@@ -646,7 +647,7 @@ void vm_range_gone(uint64_t addr, uint64_t size)
 	if (!atomic_load(&have_blocks))
 		return;
 	pthread_mutex_lock(&lock);
-	if (blocks_cut(&blocks, addr, (size + 4095) & ~4095ULL, ram_release))
+	if (blocks_cut(&blocks, addr, page_round(size), ram_release))
 		say("out of memory: 0x%" PRIx64 " stays known as guest memory", addr);
 	publish();
 	pthread_mutex_unlock(&lock);
@@ -674,11 +675,11 @@ static int advise_block(const struct block *block, uint64_t addr, uint64_t until
 
 int vm_advise(uint64_t addr, uint64_t size, int advice)
 {
-	uint64_t until, end = (addr + size + 4095) & ~4095ULL;
+	uint64_t until, end = page_round(addr + size);
 	const struct block *block;
 	int err = 0;
 
-	if (!atomic_load(&have_blocks) || addr & 4095 || end <= addr)
+	if (!atomic_load(&have_blocks) || addr & (page_bytes() - 1) || end <= addr)
 		return VM_NOT_OURS;
 	pthread_mutex_lock(&lock);
 	until = blocks_run(&blocks, addr, end, &block);

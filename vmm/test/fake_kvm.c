@@ -12,6 +12,7 @@
 
 #include "fake_kvm.h"
 #include "kvm_abi.h"
+#include "page.h"
 
 #define MAX_FILES 64
 #define MAX_SLOTS 256
@@ -144,7 +145,7 @@ static int check_region(struct fake_file *vm, const struct fake_slot *new,
 		valid = KVM_MEM_GUEST_MEMFD;
 	else
 		valid |= KVM_MEM_READONLY;
-	if (new->flags & ~valid || (new->size | new->gpa | new->hva) & 4095 ||
+	if (new->flags & ~valid || (new->size | new->gpa | new->hva) & (page_bytes() - 1) ||
 	    (new->id & 0xffff) >= (uint32_t)fake_kvm.max_slots)
 		return EINVAL;
 	if (new->id >> 16 > 1 || new->gpa + new->size < new->gpa)
@@ -170,7 +171,7 @@ static int check_region(struct fake_file *vm, const struct fake_slot *new,
 	gmem = file_of(new->gmem);
 	if (!gmem)
 		return fcntl(new->gmem, F_GETFD) < 0 ? EBADF : EINVAL;
-	if (gmem->kind != GMEM || gmem->vm != vm->ino || new->gmem_offset & 4095 ||
+	if (gmem->kind != GMEM || gmem->vm != vm->ino || new->gmem_offset & (page_bytes() - 1) ||
 	    new->gmem_offset + new->size >
 	    (uint64_t)lseek(new->gmem, 0, SEEK_END))
 		return EINVAL;
@@ -216,7 +217,7 @@ static int create_gmem(struct fake_file *vm,
 		return fail(fake_kvm.create_gmem_error);
 	if (fake_kvm.gmem_flags < 0 ||
 	    create->flags & ~(uint64_t)fake_kvm.gmem_flags || !create->size ||
-	    create->size & 4095)
+	    create->size & (page_bytes() - 1))
 		return fail(EINVAL);
 	file = new_file(GMEM, &fd);
 	file->vm = vm->ino;
@@ -263,6 +264,7 @@ static int system_ioctl(unsigned long request, unsigned long arg)
 		file = new_file(VM, &fd);
 		file->vm = file->ino;
 		return fd;
+#ifdef __x86_64__
 	case KVM_GET_SUPPORTED_CPUID: {
 		struct kvm_cpuid2 *cpuid = (void *)arg;
 
@@ -275,6 +277,7 @@ static int system_ioctl(unsigned long request, unsigned long arg)
 		};
 		return 0;
 	}
+#endif
 	}
 	return fail(ENOTTY);
 }
@@ -316,7 +319,7 @@ static int vm_ioctl(struct fake_file *vm, unsigned long request,
 
 		if (!slot || !(slot->flags & KVM_MEM_LOG_DIRTY_PAGES))
 			return fail(ENOENT);
-		memset(log->dirty_bitmap, 0, slot->size / 4096 / 8);
+		memset(log->dirty_bitmap, 0, slot->size / page_bytes() / 8);
 		return 0;
 	}
 	case KVM_CLEAR_DIRTY_LOG:
@@ -327,10 +330,12 @@ static int vm_ioctl(struct fake_file *vm, unsigned long request,
 
 static int vcpu_ioctl(unsigned long request, unsigned long arg)
 {
+	(void)arg;
 	switch (request) {
 	case KVM_RUN:
 		runs++;
 		return 0;
+#ifdef __x86_64__
 	case KVM_SET_CPUID2: {
 		const struct kvm_cpuid2 *cpuid = (void *)arg;
 
@@ -340,6 +345,7 @@ static int vcpu_ioctl(unsigned long request, unsigned long arg)
 				return fail(ECANCELED);
 		return 0;
 	}
+#endif
 	}
 	return fail(ENOTTY);
 }

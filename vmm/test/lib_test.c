@@ -12,9 +12,10 @@
 #include "fake_kvm.h"
 #include "kvm_abi.h"
 #include "offmap.h"
+#include "page.h"
 #include "tap.h"
 
-#define PAGE 4096UL
+#define PAGE page_bytes()
 #define MIB (1UL << 20)
 
 static int new_vm(void)
@@ -243,7 +244,7 @@ static bool guest_sees(int vm, uint64_t gpa, const uint8_t *data, size_t size)
 /* Once through a mapping, once through write(). */
 static void test_populate(int flags)
 {
-	static uint8_t data[3 * PAGE + 5];
+	static uint8_t data[3 * PAGE_MAX_BYTES + 5];
 	struct offmap_slot slot;
 	struct offmap_mem *mem;
 	uint64_t done_bytes = 77;

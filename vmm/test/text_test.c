@@ -38,6 +38,10 @@ static void test_tables(void)
 			      &start, &end, &present) && present, "page tables: a read-only one");
 	ok(kernel_parse_range("0xffff888000099000-0xffff88800009a000           4K                                 pte\n",
 			      &start, &end, &present) && !present, "page tables: a hole");
+	ok(kernel_parse_range("0xfff0000000100000-0xfff0000000101000           4K PTE       RW NX SHD AF        UXN    MEM/NORMAL-TAGGED\n",
+			      &start, &end, &present) && present, "page tables: of arm64");
+	ok(kernel_parse_range("0xfff0000000101000-0xfff0000000102000           4K PTE   F   RW NX SHD AF        UXN    MEM/NORMAL-TAGGED\n",
+			      &start, &end, &present) && !present, "page tables: of arm64, not valid");
 	ok(!kernel_parse_range("---[ Low Kernel Mapping ]---\n", &start, &end, &present),
 	   "page tables: a marker");
 	ok(!kernel_parse_range("0x2000-0x1000 4K RW pte\n", &start, &end, &present),

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OFFMAP_PAGE_H
+#define OFFMAP_PAGE_H
+
+#include <stdint.h>
+#include <unistd.h>
+
+/* The largest that any machine has: for buffers. */
+#define PAGE_MAX_BYTES (64UL << 10)
+
+static inline uint64_t page_bytes(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Up to a whole number of them. */
+static inline uint64_t page_round(uint64_t size)
+{
+	return (size + page_bytes() - 1) & ~(page_bytes() - 1);
+}
+
+#endif
