@@ -1,0 +1,104 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# vmm/ on a machine for which there is no VMM in the lab: its unit tests, what
+# offmap probe says, and a VMM of 130 lines under offmap run, and without.
+#
+# Arguments: "refused" where the kernel cannot protect memory.
+# shellcheck source=/dev/null
+. /tap.sh
+VMM=/vmm
+export PATH="$PATH:$VMM/bin" LD_LIBRARY_PATH=$VMM/san
+MIB=24
+
+mkdir -p /var/tmp
+
+# Each of its claims is a test here.
+unit() {
+	"$VMM/san/$1" >"/tmp/$1" 2>&1
+	status=$?
+	cat "/tmp/$1"
+	return $status
+}
+
+claim() {
+	case $1 in
+	'not ok'*) return 1 ;;
+	*'# SKIP '*) echo "${1#*# SKIP }"; return 4 ;;
+	esac
+}
+
+# gives STATUS TEXT command...: both have to fit
+gives() {
+	wanted=$1 text=$2
+	shift 2
+	"$@" >/tmp/gives 2>&1
+	status=$?
+	cat /tmp/gives
+	[ "$status" = "$wanted" ] && grep -q "$text" /tmp/gives
+}
+
+# start command...: in the background, until the VMM has checked its memory
+start() {
+	"$@" >/tmp/out 2>&1 &
+	echo $! >/tmp/pid
+	left=60
+	until grep -q '^ready' /tmp/out; do
+		left=$((left - 1))
+		if [ "$left" = 0 ] || ! kill -0 "$(cat /tmp/pid)"; then
+			cat /tmp/out
+			return 1
+		fi
+		sleep 1
+	done
+}
+
+stop() {
+	kill -9 "$(cat /tmp/pid)"
+	while kill -0 "$(cat /tmp/pid)" 2>/dev/null; do
+		usleep 100000
+	done
+}
+
+absent() {
+	gives 0 'absent: the kernel can reach 0 of' offmap audit && grep ' protected ' /tmp/gives
+}
+
+if [ "${1:-}" = refused ]; then
+	t "offmap probe: no, with the reason" gives 1 'protect   no: .*cannot do it on this machine' \
+		offmap probe
+	t "offmap run starts nothing" gives 125 'cannot do it on this machine' \
+		offmap run -- $VMM/bin/plain_vmm $MIB
+	plan
+	exit
+fi
+
+for test in lib_test shim_test drive_test text_test; do
+	t "$test ends well" unit $test
+	while IFS= read -r line <&4; do
+		[ -n "$line" ] || continue
+		t "$(echo "$line" | sed 's/^.*ok [0-9]* - //; s/ # SKIP.*//')" claim "$line"
+	done 4<<-END
+		$(grep -E '^(not )?ok ' /tmp/$test)
+	END
+done
+
+t "offmap probe: this kernel can protect memory" gives 0 'protect   yes' offmap probe
+t "offmap probe: the VMM can be run" gives 0 'vmm       yes' offmap probe $VMM/bin/plain_vmm
+t "offmap probe: a static program cannot" gives 1 'linked statically' offmap probe busybox
+t "liboffmap: the example works" gives 0 'got: f4' $VMM/examples/minimal
+t "offmap demo says that it has no guest" gives 3 'a program for x86' offmap demo
+t "offmap audit: no VM yet" gives 4 'no process has a VM' offmap audit
+
+t "a VMM under offmap run" start offmap run -- $VMM/bin/plain_vmm $MIB
+t "offmap audit: the kernel can reach nothing" absent
+t "the VMM is killed" stop
+
+t "control: the same on ordinary memory" start offmap run --observe -- $VMM/bin/plain_vmm $MIB
+t "control: the kernel can reach it, through page tables and kcore" \
+	gives 1 'plain .*direct map: page tables, kcore reads it' offmap audit
+t "control: the VMM is killed" stop
+t "control: without offmap" start $VMM/bin/plain_vmm $MIB
+t "control: its mappings are looked at, and reachable" \
+	gives 1 'memslots are not known' offmap audit
+stop
+plan
