@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What the kernel of arm64 tests about itself.
+set -euo pipefail
+export ARCH=arm64
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+# a page block is 2, 32 or 512 MiB
+MEM=2G
+[ "${FLAVOUR:-}" != 64k ] || MEM=8G
+
+boot_tap arm64_kunit -c 4 -m $MEM -t 600 -a kunit.enable=1 -- /scenario/kunit.sh direct_map \
+	no_direct_map no_direct_map_mermap no_direct_map_fill mermap mermap_no_mm freetype unmapped
