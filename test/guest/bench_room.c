@@ -220,6 +220,6 @@ int main(int argc, char **argv)
 	else if (!strcmp(argv[1], "after"))
 		err = after(kinds, number);
 	else if (!strcmp(argv[1], "back"))
-		err = back(kinds[0], (size_t)number << 8);
+		err = back(kinds[0], ((size_t)number << 20) / MEM_PAGE);
 	return err ? 2 : bench_end();
 }

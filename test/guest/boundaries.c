@@ -408,13 +408,13 @@ static int of_kind(int argc, char **argv, const struct mem_kind *kind)
 	size_t number = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
 
 	if (argc > 5 && !strcmp(argv[1], "around") && number)
-		return around(kind, number << 8, argv + 5);
+		return around(kind, (number << 20) / MEM_PAGE, argv + 5);
 	if (argc == 3 && !strcmp(argv[1], "offline"))
 		return offline(kind);
 	if (argc == 4 && !strcmp(argv[1], "bind"))
 		return bind_to(kind, number);
 	if (argc == 5 && !strcmp(argv[1], "charge") && number)
-		return charge(kind, number << 8, argv[4]);
+		return charge(kind, (number << 20) / MEM_PAGE, argv[4]);
 	return usage();
 }
 

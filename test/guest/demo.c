@@ -19,10 +19,11 @@
 #include <time.h>
 
 #include "kcore_scan.h"
+#include "page.h"
 #include "pagemap.h"
 #include "tiny_vm.h"
 
-#define PAGE 4096UL
+#define PAGE page_bytes()
 #define VM_BYTES (4UL << 20)
 #define POPULATE_BYTES (64UL << 20)
 #define POPULATE_ROUNDS 3

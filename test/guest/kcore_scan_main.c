@@ -12,9 +12,10 @@
 #include <sys/mman.h>
 
 #include "kcore_scan.h"
+#include "page.h"
 #include "pagemap.h"
 
-#define PAGE 4096UL
+#define PAGE page_bytes()
 
 static void print_result(const struct kcore_result *result)
 {

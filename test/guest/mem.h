@@ -10,9 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "page.h"
 #include "tiny_vm.h"
 
-#define MEM_PAGE 4096UL
+#define MEM_PAGE page_bytes()
 
 struct mem_kind {
 	const char *name;

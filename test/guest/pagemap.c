@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "page.h"
 #include "pagemap.h"
 
-#define PAGE 4096UL
+#define PAGE page_bytes()
 #define PAGEMAP_PRESENT (1ULL << 63)
 #define PAGEMAP_PFN ((1ULL << 55) - 1)
 

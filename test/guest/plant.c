@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 			mem_kind_names());
 		return 2;
 	}
-	if (mem_open(&mem, kind, strtoul(argv[2], NULL, 10) << 8) ||
+	if (mem_open(&mem, kind, (strtoul(argv[2], NULL, 10) << 20) / MEM_PAGE) ||
 	    mem_populate(&mem))
 		return 2;
 	for (size_t page = 0; page < mem.nr_pages; page += EVERY)

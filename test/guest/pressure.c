@@ -153,7 +153,7 @@ int main(int argc, char **argv)
 	if (kind && argc == 3 && !strcmp(argv[1], "fragment"))
 		return fragment(kind);
 	if (kind && argc == 5 && !strcmp(argv[1], "churn"))
-		return churn(kind, strtoul(argv[3], NULL, 10) << 8,
+		return churn(kind, (strtoul(argv[3], NULL, 10) << 20) / MEM_PAGE,
 			     atoi(argv[4]));
 	return usage();
 }

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kcore_scan.h"
+#include "page.h"
 #include "ptdump.h"
 
 #ifdef __aarch64__
 #define PTDUMP_FILE "/sys/kernel/debug/kernel_page_tables"
 #define DIRECT_MAP_MARKER "---[ Linear Mapping start ]---"
-/* It begins with the first GiB that has RAM. */
-#define RAM_LINE " : System RAM"
 #else
 #define PTDUMP_FILE "/sys/kernel/debug/page_tables/kernel"
 #define DIRECT_MAP_MARKER "---[ Low Kernel Mapping ]---"
@@ -28,7 +28,8 @@ struct line {
 };
 
 struct ptdump {
-	uint64_t phys_base;
+	/* The address of frame 0; where 0, the start of the direct map. */
+	uint64_t origin;
 	size_t nr;
 	size_t space;
 	/* What is mapped; ascending, as the dump is. */
@@ -56,34 +57,24 @@ static int add_range(struct ptdump *dump, uint64_t start, uint64_t end)
 	return 0;
 }
 
-static int add_line(struct ptdump *dump, uint64_t base, const struct line *line)
+static int add_line(struct ptdump *dump, const struct line *line)
 {
 	if (!line->present)
 		return 0;
-	return add_range(dump, (line->start - base + dump->phys_base) >> 12,
-			 (line->end - base + dump->phys_base) >> 12);
+	return add_range(dump, (line->start - dump->origin) / page_bytes(),
+			 (line->end - dump->origin) / page_bytes());
 }
 
-/* Sets the physical address that the direct map begins with. */
-static int find_phys_base(struct ptdump *dump)
+/*
+ * On arm64 the direct map starts near the first RAM, with an address that only
+ * the headers of kcore tell.
+ */
+static int find_origin(struct ptdump *dump)
 {
-#ifdef RAM_LINE
-	FILE *file = fopen("/proc/iomem", "re");
-	unsigned long long start;
-	char text[256];
-	int err = -EPROTO;
-
-	if (!file)
-		return -errno;
-	while (err && fgets(text, sizeof(text), file))
-		if (strstr(text, RAM_LINE) && sscanf(text, "%llx-", &start) == 1) {
-			dump->phys_base = start & ~((1ULL << 30) - 1);
-			err = 0;
-		}
-	fclose(file);
-	return err;
+#ifdef __aarch64__
+	return kcore_direct_map_offset(&dump->origin);
 #else
-	dump->phys_base = 0;
+	dump->origin = 0;
 	return 0;
 #endif
 }
@@ -123,11 +114,13 @@ static int parse(FILE *file, struct ptdump *dump)
 			continue;
 		if (inside && !base) {
 			base = now.start & ~((1ULL << 30) - 1);
+			if (!dump->origin)
+				dump->origin = base;
 			if (before.start >= base)
-				err = add_line(dump, base, &before);
+				err = add_line(dump, &before);
 		}
 		if (inside && !err)
-			err = add_line(dump, base, &now);
+			err = add_line(dump, &now);
 		before = now;
 	}
 	if (!err && ferror(file))
@@ -144,7 +137,7 @@ int ptdump_read(struct ptdump **ret)
 	if (!file)
 		return -errno;
 	dump = calloc(1, sizeof(*dump));
-	err = dump ? find_phys_base(dump) : -ENOMEM;
+	err = dump ? find_origin(dump) : -ENOMEM;
 	if (!err)
 		err = parse(file, dump);
 	fclose(file);

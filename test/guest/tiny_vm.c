@@ -6,10 +6,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "page.h"
 #include "tiny_vm.h"
 #include "tiny_vm_arch.h"
 
-#define PAGE 4096UL
+#define PAGE page_bytes()
 int tiny_vm_fail(struct tiny_vm *vm, const char *step)
 {
 	int err = errno;
@@ -24,6 +25,10 @@ static int open_vm(struct tiny_vm *vm)
 			     0 : TINY_VM_PRIVATE_TYPE;
 	int known;
 
+	if (!(vm->flags & GUEST_MEMFD_FLAG_MMAP) && !TINY_VM_HAS_ATTRIBUTES) {
+		vm->step = "memory that cannot be mapped, which only x86 has";
+		return -EOPNOTSUPP;
+	}
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm < 0)
 		return tiny_vm_fail(vm, "open /dev/kvm");

@@ -31,7 +31,11 @@ struct tiny_vm {
 };
 
 /* Guest physical addresses of the code and of the guest memory. */
+#ifdef __x86_64__
 #define TINY_VM_CODE_GPA 0x1000ULL
+#else
+#define TINY_VM_CODE_GPA 0x10000ULL
+#endif
 #define TINY_VM_GPA 0x100000ULL
 
 /*

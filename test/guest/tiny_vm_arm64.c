@@ -3,9 +3,10 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 
+#include "page.h"
 #include "tiny_vm_arch.h"
 
-#define PAGE 4096UL
+#define PAGE page_bytes()
 /* Nothing is there: a store to it is the end. */
 #define END_GPA 0x8000
 #define TOUCH_OFFSET 0x24

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "page.h"
 #include "vmstat.h"
 
 static int64_t value_of(const char *path, const char *name)
@@ -32,5 +33,5 @@ int64_t meminfo_pages(const char *name)
 {
 	int64_t kib = value_of("/proc/meminfo", name);
 
-	return kib < 0 ? -1 : kib / 4;
+	return kib < 0 ? -1 : kib * 1024 / (int64_t)page_bytes();
 }
