@@ -57,7 +57,7 @@ def room: [lines($s; "room"; "w"; "room"; "gmem_mmap") | .[].pages] as $a
 def per_gib($from; $boot; $field; $kind):
 	($from | map(select(.boot == $boot and .clock == "w" and .kind == $kind))) as $all
 	| ($all | map(select(.work == "touch" or .work == "guest"))) as $filled
-	| if ($filled | length) == 0 then null
+	| if ($filled | length) == 0 or any($all[]; .[$field] == null) then null
 	  else ($all | map(.[$field]) | add) * 262144 / ($filled | map(.pages) | add) end;
 
 def broadcasts($from; $boot): per_gib($from; $boot; "interrupts"; "gmem_mmap") as $v
@@ -121,6 +121,10 @@ def orders: range(10) | "order\(.)";
   counts: [
 	count("P7"; "broadcasts per GiB"; "gmem_mmap"; 520; broadcasts($s; "memory")),
 	count("P7"; "the same, per-page zap"; "gmem_mmap"; null; broadcasts($s; "perpage")),
+	# what counts no interrupts flushes without them; the mermap's are not in it
+	(if broadcasts($s; "memory") == null then
+		count("P7"; "flushes for page blocks per GiB"; "gmem_mmap"; null; per_gib($s; "memory"; "flushes"; "gmem_mmap"))
+	 else empty end),
 	count("P8"; "2M splits per GiB"; "gmem_mmap"; 0; per_gib($s; "memory"; "splits"; "gmem_mmap")),
 	count("-"; "mermap, get and put, instructions"; "mermap"; 200; $mermap)
   ] | map(select(.value != null)) }

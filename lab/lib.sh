@@ -7,6 +7,9 @@ OUT=${OUT:-$TOP/out}
 ARCH=${ARCH:-x86_64}
 JOBS=${JOBS:-$(nproc)}
 LINUX_TREE=$OUT/linux
+# where figures go; those of different architectures are never compared
+BENCH=$OUT/bench
+[ "$ARCH" = x86_64 ] || BENCH=$OUT/bench-$ARCH
 
 # One line each, to stderr: standard output belongs to the result.
 note() { printf 'offmap: %s\n' "$*" >&2; }

@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 	}
 	if (bench_begin())
 		return 2;
-	turn.pages = strtoul(argv[1], NULL, 10) << 8;
+	turn.pages = (strtoul(argv[1], NULL, 10) << 20) / MEM_PAGE;
 	rounds = atoi(argv[2]);
 	for (turn.round = 0; turn.round < rounds; turn.round++) {
 		for (int i = 3; i < argc; i++) {

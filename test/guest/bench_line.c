@@ -9,12 +9,12 @@
 #include "bench_line.h"
 #include "vmstat.h"
 
-/* The line "CAL:" has a column for each CPU. */
-static uint64_t call_interrupts(void)
+/* The line "CAL:" has a column for each CPU; on arm64 there is none. */
+static int64_t call_interrupts(void)
 {
 	FILE *file = fopen("/proc/interrupts", "re");
 	char line[4096];
-	uint64_t sum = 0;
+	int64_t sum = -1;
 
 	if (!file) {
 		perror("bench: /proc/interrupts");
@@ -25,8 +25,9 @@ static uint64_t call_interrupts(void)
 
 		if (strncmp(at, "CAL:", 4))
 			continue;
+		sum = 0;
 		for (at += 4;; at = end) {
-			uint64_t value = strtoull(at, &end, 10);
+			int64_t value = strtoull(at, &end, 10);
 
 			if (end == at)
 				break;
@@ -45,12 +46,21 @@ uint64_t bench_now(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
+static void print_count(const char *name, int64_t from, int64_t to)
+{
+	if (from < 0 || to < 0)
+		printf(",\"%s\":null", name);
+	else
+		printf(",\"%s\":%" PRId64, name, to - from);
+}
+
 /* The clock is read last and first: the counters are not what is measured. */
 struct bench_reading bench_start(void)
 {
 	struct bench_reading at = {
 		.interrupts = call_interrupts(),
 		.splits = vmstat("direct_map_level2_splits"),
+		.flushes = vmstat("unmapped_flush"),
 	};
 
 	at.ns = bench_now();
@@ -62,11 +72,12 @@ void bench_stop(struct bench_reading from, const char *work, const char *kind,
 {
 	uint64_t ns = bench_now() - from.ns;
 
-	printf("{\"work\":\"%s\",\"kind\":\"%s\",\"round\":%d,\"pages\":%zu,\"ns\":%" PRIu64
-	       ",\"interrupts\":%" PRIu64 ",\"splits\":%" PRIu64 "}\n",
-	       work, kind, round, pages, ns,
-	       call_interrupts() - from.interrupts,
-	       vmstat("direct_map_level2_splits") - from.splits);
+	printf("{\"work\":\"%s\",\"kind\":\"%s\",\"round\":%d,\"pages\":%zu,\"ns\":%" PRIu64,
+	       work, kind, round, pages, ns);
+	print_count("interrupts", from.interrupts, call_interrupts());
+	print_count("splits", from.splits, vmstat("direct_map_level2_splits"));
+	print_count("flushes", from.flushes, vmstat("unmapped_flush"));
+	puts("}");
 }
 
 int bench_begin(void)

@@ -11,8 +11,10 @@
 
 struct bench_reading {
 	uint64_t ns;
-	uint64_t interrupts;
-	uint64_t splits;
+	/* -1: this kernel does not count it */
+	int64_t interrupts;
+	int64_t splits;
+	int64_t flushes;
 };
 
 uint64_t bench_now(void);

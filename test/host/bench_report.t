@@ -75,4 +75,4 @@ figures=$(sed -nE 's/^ALL_FIGURES=//p' "$TOP/bench/run" | tr , '\n' | sort)
 is "boots.tsv and bench/run know the same figures" \
 	"$(sed '/^#/d' "$TOP/bench/boots.tsv" | cut -f2 | tr , '\n' | sort -u)" "$figures"
 is "each line of boots.tsv has its columns" \
-	"$(sed '/^#/d' "$TOP/bench/boots.tsv" | awk -F '\t' '{ print NF }' | sort -u)" 6
+	"$(sed '/^#/d' "$TOP/bench/boots.tsv" | awk -F '\t' '{ print NF }' | sort -u)" 7
