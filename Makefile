@@ -20,11 +20,13 @@ override FLAVOUR := $(shell echo '$(PAGES)' | tr K k)
 TESTS := $(filter-out %/machines.t %/kernel_style.t,$(TESTS))
 endif
 else
-TESTS := $(sort $(wildcard test/host/*.t test/lab/*.t test/boot/*.t))
+TESTS := $(sort $(wildcard test/host/*.t test/lab/*.t test/boot/*.t test/arm64/*.t))
 endif
 ifneq ($(T),)
 CHOSEN := $(strip $(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))))
 endif
+# what check needs beside ARCH
+OTHER := $(if $(filter x86_64,$(ARCH)),$(if $(filter test/arm64/%,$(or $(CHOSEN),$(TESTS))),ARCH=arm64))
 
 .PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
 	htmldocs rebase shell packages fetch tree export build mutants baseline fuzz \
@@ -77,10 +79,12 @@ ifneq ($(T),)
 endif
 	$(PHASE) 1/4 packages
 	$(RUN) lab/packages
+	$(if $(OTHER),$(RUN) $(OTHER) lab/packages)
 	$(PHASE) 2/4 'source of Linux'
 	$(RUN) lab/tree
 	$(PHASE) 3/4 'build Linux'
 	$(RUN) lab/build
+	$(if $(OTHER),$(RUN) $(OTHER) lab/build)
 	$(PHASE) 4/4 tests
 	$(RUN) test/run $(or $(CHOSEN),$(TESTS))
 

@@ -43,8 +43,8 @@ void area_find_frames(struct area *area);
 void area_judge(struct area *area, const struct kernel_view *view);
 
 /*
- * One page of it, present or not, of at most PAGE_MAX_BYTES; mem is the process's /proc/PID/mem, or -1.
- * Is there something to read?
+ * One page of it, present or not, of at most PAGE_MAX_BYTES; mem is the
+ * process's /proc/PID/mem, or -1.  Is there something to read?
  */
 bool area_read(const struct area *area, int mem, uint64_t page,
 	       uint8_t *ret_page);
