@@ -7,8 +7,11 @@ export ARCH=arm64
 . "$(dirname "$0")/../lib.sh"
 
 # a page block is 2, 32 or 512 MiB
-MEM=2G
-[ "${FLAVOUR:-}" != 64k ] || MEM=8G
+case ${FLAVOUR:-} in
+16k) MEM=4G ;;
+64k) MEM=8G ;;
+*) MEM=2G ;;
+esac
 
 boot_tap arm64_kunit -c 4 -m $MEM -t 600 -a kunit.enable=1 -- /scenario/kunit.sh direct_map \
 	no_direct_map no_direct_map_mermap no_direct_map_fill mermap mermap_no_mm freetype unmapped

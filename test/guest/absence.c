@@ -397,6 +397,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 4)
 		return usage();
+	if (mem_no_limit())
+		return 2;
 	kinds[SUBJECT] = mem_kind_by_name(argv[2]);
 	kinds[CONTROL] = mem_kind_by_name(argv[3]);
 	if (!strcmp(argv[1], "hold") && kinds[SUBJECT] && argc > 4) {

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "bench_line.h"
+#include "mem.h"
 #include "vmstat.h"
 
 /* The line "CAL:" has a column for each CPU; on arm64 there is none. */
@@ -82,13 +82,7 @@ void bench_stop(struct bench_reading from, const char *work, const char *kind,
 
 int bench_begin(void)
 {
-	/* memfd_secret accounts for each page as it is touched */
-	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-
-	if (!setrlimit(RLIMIT_MEMLOCK, &unlimited))
-		return 0;
-	perror("bench: RLIMIT_MEMLOCK");
-	return 2;
+	return mem_no_limit() ? 2 : 0;
 }
 
 int bench_end(void)

@@ -169,6 +169,8 @@ int main(int argc, char **argv)
 	}
 	/* What was said before a crash or a time limit is not to be lost. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (mem_no_limit())
+		return 2;
 	pin_to_cpu0();
 	return test(kind);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,6 +53,16 @@ static int failed(const struct mem *mem, const char *step, int err)
 {
 	printf("%s: %s: %s\n", mem->kind->name, step, strerror(err));
 	return -err;
+}
+
+int mem_no_limit(void)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (!setrlimit(RLIMIT_MEMLOCK, &unlimited))
+		return 0;
+	perror("RLIMIT_MEMLOCK");
+	return -errno;
 }
 
 static int open_file(struct mem *mem, size_t size)

@@ -37,6 +37,8 @@ const struct mem_kind *mem_kind_by_name(const char *name);
 const char *mem_kind_names(void);
 
 /* These print what went wrong and return 0 or -errno. */
+/* memfd_secret accounts for each page as it is touched: no limit to that. */
+int mem_no_limit(void);
 int mem_open(struct mem *mem, const struct mem_kind *kind, size_t nr_pages);
 /* Every page is there afterwards; where it can be mapped, with content. */
 int mem_populate(struct mem *mem);
