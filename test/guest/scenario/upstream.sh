@@ -50,7 +50,7 @@ while IFS="$tab" read -r seconds wanted command <&4; do
 		run "$seconds" "$command"
 	}
 	case $how in
-	record) printf '%s\t%s\t%s\t%s\n' "$part" "$seconds" "$result" "$command" >&3 ;;
+	record) echo "$part$tab$seconds$tab$result$tab$command" >&3 ;;
 	compare) t "upstream: $command: $wanted, as without the series" \
 			same "$wanted" "$result" ;;
 	esac
