@@ -6,7 +6,10 @@
 #   t "claim" program args...   passes if the program exits 0, is skipped if it
 #                               exits 4 as kselftests do; T= is its time limit
 #   skip "claim" "reason"
+#   gives STATUS TEXT program args...   0 if it exits so and says what TEXT matches
 #   plan                        the last call: 1..N
+#
+# Lines go to descriptor 3 by echo: printf gives up on a write that SIGCHLD cuts short.
 
 TAP_COUNT=0
 TAP_FAILED=0
@@ -59,6 +62,15 @@ tap_report() {
 		echo "not ok $TAP_COUNT - $tap_claim"
 	} >&3
 	echo "# not ok $TAP_COUNT - $tap_claim (exit status $1)"
+}
+
+gives() {
+	wanted=$1 text=$2
+	shift 2
+	"$@" >/tmp/gives 2>&1
+	status=$?
+	cat /tmp/gives
+	[ "$status" = "$wanted" ] && grep -q "$text" /tmp/gives
 }
 
 skip() {

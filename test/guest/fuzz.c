@@ -124,14 +124,16 @@ static int run_threads(void)
 {
 	pthread_t thread[MAX_THREADS], disturber;
 	uint64_t random = ~run.seed;
+	int err;
 
 	run.end = time(NULL) + run.seconds;
 	for (unsigned int i = 0; i < run.threads; i++) {
 		workers[i].lie = run.lie;
 		workers[i].verbose = run.verbose;
 		workers[i].deadline = run.seconds ? run.end : 0;
-		if (fuzz_init(&workers[i])) {
-			perror("fuzz: /proc/kcore");
+		err = fuzz_init(&workers[i]);
+		if (err) {
+			fprintf(stderr, "fuzz: /proc/kcore: %s\n", strerror(-err));
 			return 2;
 		}
 	}

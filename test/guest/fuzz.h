@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "kcore_scan.h"
+#include "kcore.h"
 #include "tiny_vm.h"
 
 #define FUZZ_PAGE 4096UL

@@ -777,8 +777,7 @@ int fuzz_init(struct fuzz *f)
 	for (int i = 0; i < FUZZ_FILES; i++)
 		f->file[i].fd = -1;
 	pthread_mutex_init(&f->lock, NULL);
-	f->kcore = kcore_open();
-	return f->kcore ? 0 : -errno;
+	return kcore_open(&f->kcore);
 }
 
 static bool is_late(const struct fuzz *f)

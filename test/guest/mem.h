@@ -37,9 +37,9 @@ const struct mem_kind *mem_kind_by_name(const char *name);
 const char *mem_kind_names(void);
 
 /* These print what went wrong and return 0 or -errno. */
+int mem_open(struct mem *mem, const struct mem_kind *kind, size_t nr_pages);
 /* memfd_secret accounts for each page as it is touched: no limit to that. */
 int mem_no_limit(void);
-int mem_open(struct mem *mem, const struct mem_kind *kind, size_t nr_pages);
 /* Every page is there afterwards; where it can be mapped, with content. */
 int mem_populate(struct mem *mem);
 /* The guest, where there is one, stores the secret at the start of a page. */

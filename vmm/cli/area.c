@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "area.h"
+#include "page.h"
 #include "procfs.h"
 
 /*
@@ -100,7 +101,7 @@ static bool core_shows(struct area *area, const struct kernel_view *view,
 		area->blank++;
 		return false;
 	}
-	return !kernel_reads(view, area->pfn[page], kernels) &&
+	return !kcore_read_page(view->kcore, area->pfn[page], kernels) &&
 	       same_contents(own, kernels);
 }
 
@@ -118,8 +119,8 @@ void area_judge(struct area *area, const struct kernel_view *view)
 
 		if (!area->pfn[i])
 			continue;
-		tables = view->has_tables && kernel_maps(view, area->pfn[i]);
-		core = view->has_kcore && core_shows(area, view, mem, i);
+		tables = view->tables && ptdump_maps_pfn(view->tables, area->pfn[i]);
+		core = view->kcore && core_shows(area, view, mem, i);
 		area->in_tables += tables;
 		area->in_core += core;
 		area->reachable += tables || core;

@@ -93,8 +93,8 @@ static void print_json(const struct kernel_view *view,
 	struct json json = { .to = stdout };
 
 	json_object(&json, NULL);
-	json_bool(&json, "page_tables", view->has_tables);
-	json_bool(&json, "kcore", view->has_kcore);
+	json_bool(&json, "page_tables", view->tables != NULL);
+	json_bool(&json, "kcore", view->kcore != NULL);
 	json_array(&json, "vms");
 	for (size_t i = 0; i < nr; i++) {
 		json_object(&json, NULL);
@@ -121,10 +121,10 @@ static void print_json(const struct kernel_view *view,
 static void print_human(const struct kernel_view *view,
 			const struct vm_report *reports, size_t nr)
 {
-	if (!view->has_tables)
+	if (!view->tables)
 		printf("without the page tables (%s): blank pages cannot be judged\n",
 		       strerror(view->tables_error));
-	if (!view->has_kcore)
+	if (!view->kcore)
 		printf("without /proc/kcore (%s)\n", strerror(view->kcore_error));
 	for (size_t i = 0; i < nr; i++)
 		print_vm(&reports[i]);
@@ -153,7 +153,7 @@ static int audit(pid_t pid, bool as_json)
 	}
 	/* after the frames: what is present by now has left the map, or never */
 	kernel_view_open(&view);
-	if (!view.has_tables && !view.has_kcore)
+	if (!view.tables && !view.kcore)
 		status = fail(EXIT_UNKNOWN, "neither the kernel's page tables (%s) nor /proc/kcore (%s) can be read",
 			      strerror(view.tables_error), strerror(view.kcore_error));
 	else if (!nr)

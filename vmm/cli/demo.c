@@ -15,6 +15,7 @@
 #include "json.h"
 #include "kcore_scan.h"
 #include "offmap.h"
+#include "page.h"
 #include "population.h"
 #include "report.h"
 #include "vmm_file.h"

@@ -130,7 +130,7 @@ void report_judge(struct vm_report *report, const struct kernel_view *view)
 		else
 			report->reachable += area->reachable;
 		/* without the page tables, blank pages were not looked at */
-		if (area->error || (!view->has_tables && area->blank))
+		if (area->error || (!view->tables && area->blank))
 			blind = true;
 	}
 	report->verdict = report->reachable ? REACHABLE : blind ? UNKNOWN : ABSENT;

@@ -32,25 +32,10 @@ struct kcore_result {
 /*
  * Scans for all of secrets[nr] in one pass.  A secret is found at any
  * multiple of 8 bytes, inside one page.  0 or -errno; ENOSPC when there are
- * more than KCORE_MAX_FINDS places; ENODATA when /proc/kcore has no RAM.
+ * more than KCORE_MAX_FINDS places; EPROTO when /proc/kcore has no RAM.
  */
 int kcore_scan(const struct secret *secrets, size_t nr,
 	       struct kcore_result *ret);
-
-/*
- * Single pages: what the direct map shows of one, which is zeroes where it
- * shows nothing.  NULL with errno; 0 or -errno, ENOENT when it is no RAM.
- */
-struct kcore;
-struct kcore *kcore_open(void);
-int kcore_read_page(struct kcore *kcore, uint64_t pfn, void *to);
-void kcore_close(struct kcore *kcore);
-
-/*
- * How far the addresses of the direct map are from those of RAM, as the headers
- * of /proc/kcore have it.  0 or -errno.
- */
-int kcore_direct_map_offset(uint64_t *ret);
 
 /* The first find of one secret, or NULL. */
 const struct kcore_find *kcore_first_find(const struct kcore_result *result,

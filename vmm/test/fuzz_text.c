@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel.h"
 #include "procfs.h"
+#include "ptdump.h"
 #include "slots.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -12,10 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slot_line *slots;
-	uint64_t start, end;
+	struct ptdump_line line;
 	struct vma vma;
 	char *text;
-	bool present;
 	size_t nr;
 
 	text = malloc(size + 1);
@@ -25,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = 0;
 	if (procfs_parse_vma(text, &vma) && vma.start >= vma.end)
 		abort();
-	if (kernel_parse_range(text, &start, &end, &present) && start > end)
+	if (ptdump_parse_line(text, &line) && line.start > line.end)
 		abort();
 	if (!slots_parse(text, &slots, &nr))
 		free(slots);

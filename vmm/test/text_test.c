@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "json.h"
-#include "kernel.h"
 #include "procfs.h"
+#include "ptdump.h"
 #include "slots.h"
 #include "tap.h"
 
@@ -28,25 +28,24 @@ static void test_vma(void)
 
 static void test_tables(void)
 {
-	uint64_t start, end;
-	bool present;
+	struct ptdump_line line;
 
-	ok(kernel_parse_range("0xffff888000000000-0xffff888000200000           2M     RW         PSE     GLB NX pmd\n",
-			      &start, &end, &present) && present &&
-	   end - start == 2 << 20, "page tables: a range that is there");
-	ok(kernel_parse_range("0xffff888000099000-0xffff88800009a000           4K     ro                 GLB NX pte\n",
-			      &start, &end, &present) && present, "page tables: a read-only one");
-	ok(kernel_parse_range("0xffff888000099000-0xffff88800009a000           4K                                 pte\n",
-			      &start, &end, &present) && !present, "page tables: a hole");
-	ok(kernel_parse_range("0xfff0000000100000-0xfff0000000101000           4K PTE       RW NX SHD AF        UXN    MEM/NORMAL-TAGGED\n",
-			      &start, &end, &present) && present, "page tables: of arm64");
-	ok(kernel_parse_range("0xfff0000000101000-0xfff0000000102000           4K PTE   F   RW NX SHD AF        UXN    MEM/NORMAL-TAGGED\n",
-			      &start, &end, &present) && !present, "page tables: of arm64, not valid");
-	ok(!kernel_parse_range("---[ Low Kernel Mapping ]---\n", &start, &end, &present),
+	ok(ptdump_parse_line("0xffff888000000000-0xffff888000200000           2M     RW         PSE     GLB NX pmd\n",
+			     &line) && line.present &&
+	   line.end - line.start == 2 << 20, "page tables: a range that is there");
+	ok(ptdump_parse_line("0xffff888000099000-0xffff88800009a000           4K     ro                 GLB NX pte\n",
+			     &line) && line.present, "page tables: a read-only one");
+	ok(ptdump_parse_line("0xffff888000099000-0xffff88800009a000           4K                                 pte\n",
+			     &line) && !line.present, "page tables: a hole");
+	ok(ptdump_parse_line("0xfff0000000100000-0xfff0000000101000           4K PTE       RW NX SHD AF        UXN    MEM/NORMAL-TAGGED\n",
+			     &line) && line.present, "page tables: of arm64");
+	ok(ptdump_parse_line("0xfff0000000101000-0xfff0000000102000           4K PTE   F   RW NX SHD AF        UXN    MEM/NORMAL-TAGGED\n",
+			     &line) && !line.present, "page tables: of arm64, not valid");
+	ok(!ptdump_parse_line("---[ Low Kernel Mapping ]---\n", &line),
 	   "page tables: a marker");
-	ok(!kernel_parse_range("0x2000-0x1000 4K RW pte\n", &start, &end, &present),
+	ok(!ptdump_parse_line("0x2000-0x1000 4K RW pte\n", &line),
 	   "page tables: a range backwards");
-	ok(!kernel_parse_range("0xfffffffffffffffff-0x1 RW \n", &start, &end, &present),
+	ok(!ptdump_parse_line("0xfffffffffffffffff-0x1 RW \n", &line),
 	   "page tables: a number too large");
 }
 

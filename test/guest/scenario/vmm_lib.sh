@@ -141,16 +141,6 @@ stop() {
 	done
 }
 
-# gives STATUS TEXT command...: both have to fit
-gives() {
-	wanted=$1 text=$2
-	shift 2
-	"$@" >/tmp/gives 2>&1
-	status=$?
-	cat /tmp/gives
-	[ "$status" = "$wanted" ] && grep -q "$text" /tmp/gives
-}
-
 absent() { gives 0 'absent: the kernel can reach 0 of' offmap audit; }
 
 # Ranges that the direct map lacks.

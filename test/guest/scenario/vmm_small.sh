@@ -27,16 +27,6 @@ claim() {
 	esac
 }
 
-# gives STATUS TEXT command...: both have to fit
-gives() {
-	wanted=$1 text=$2
-	shift 2
-	"$@" >/tmp/gives 2>&1
-	status=$?
-	cat /tmp/gives
-	[ "$status" = "$wanted" ] && grep -q "$text" /tmp/gives
-}
-
 # start command...: in the background, until the VMM has checked its memory
 start() {
 	"$@" >/tmp/out 2>&1 &

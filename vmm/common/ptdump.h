@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The direct map as the kernel's own page-table dump shows it
- * (/sys/kernel/debug/page_tables/kernel, CONFIG_PTDUMP_DEBUGFS; x86-64).
+ * The direct map as the kernel's own page-table dump in debugfs shows it
+ * (CONFIG_PTDUMP_DEBUGFS).
  */
-#ifndef GUEST_PTDUMP_H
-#define GUEST_PTDUMP_H
+#ifndef OFFMAP_PTDUMP_H
+#define OFFMAP_PTDUMP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,5 +28,18 @@ size_t ptdump_count_mapped(const struct ptdump *dump, const uint64_t *pfns,
 
 /* How many page frames the direct map has at all. */
 uint64_t ptdump_count_all(const struct ptdump *dump);
+
+/*
+ * "0xSTART-0xEND SIZE [ATTRIBUTES] LEVEL": what is present is either RW or
+ * ro, what is not is neither.  On arm64 what was present may have an F as well.
+ */
+struct ptdump_line {
+	uint64_t start;
+	uint64_t end;
+	bool present;
+};
+
+/* false for every other line of the dump */
+bool ptdump_parse_line(const char *text, struct ptdump_line *ret);
 
 #endif

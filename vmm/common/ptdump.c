@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kcore_scan.h"
+#include "kcore.h"
 #include "page.h"
 #include "ptdump.h"
 
@@ -19,12 +19,6 @@
 struct range {
 	uint64_t start_pfn;
 	uint64_t end_pfn;
-};
-
-struct line {
-	unsigned long long start;
-	unsigned long long end;
-	bool present;
 };
 
 struct ptdump {
@@ -45,7 +39,7 @@ static int add_range(struct ptdump *dump, uint64_t start, uint64_t end)
 		return 0;
 	}
 	if (dump->nr == dump->space) {
-		size_t space = dump->space ? 2 * dump->space : 256;
+		size_t space = dump->space ? 2 * dump->space : 512;
 		void *more = realloc(dump->range, space * sizeof(*last));
 
 		if (!more)
@@ -57,7 +51,7 @@ static int add_range(struct ptdump *dump, uint64_t start, uint64_t end)
 	return 0;
 }
 
-static int add_line(struct ptdump *dump, const struct line *line)
+static int add_line(struct ptdump *dump, const struct ptdump_line *line)
 {
 	if (!line->present)
 		return 0;
@@ -72,23 +66,34 @@ static int add_line(struct ptdump *dump, const struct line *line)
 static int find_origin(struct ptdump *dump)
 {
 #ifdef __aarch64__
-	return kcore_direct_map_offset(&dump->origin);
+	struct kcore *kcore;
+	int err = kcore_open(&kcore);
+
+	if (err)
+		return err;
+	dump->origin = kcore_direct_map_offset(kcore);
+	kcore_close(kcore);
 #else
 	dump->origin = 0;
-	return 0;
 #endif
+	return 0;
 }
 
-/*
- * Lines are "0xSTART-0xEND SIZE [ATTRIBUTES] LEVEL"; RW or ro is among the
- * attributes of whatever is present.  On arm64 also of what was, with an F.
- */
-static bool parse_line(const char *line, struct line *ret)
+bool ptdump_parse_line(const char *text, struct ptdump_line *ret)
 {
-	if (sscanf(line, "0x%llx-0x%llx", &ret->start, &ret->end) != 2)
+	char *end;
+
+	if (strncmp(text, "0x", 2))
 		return false;
-	ret->present = (strstr(line, " RW ") || strstr(line, " ro ")) &&
-		       !strstr(line, " F ");
+	errno = 0;
+	ret->start = strtoull(text, &end, 16);
+	if (errno || strncmp(end, "-0x", 3))
+		return false;
+	ret->end = strtoull(end + 1, &end, 16);
+	if (errno || ret->end < ret->start)
+		return false;
+	ret->present = (strstr(end, " RW ") || strstr(end, " ro ")) &&
+		       !strstr(end, " F ");
 	return true;
 }
 
@@ -100,8 +105,8 @@ static bool parse_line(const char *line, struct line *ret)
  */
 static int parse(FILE *file, struct ptdump *dump)
 {
-	struct line now, before = { 0 };
-	unsigned long long base = 0;
+	struct ptdump_line now, before = { 0 };
+	uint64_t base = 0;
 	bool inside = false;
 	char text[512];
 	int err = 0;
@@ -110,7 +115,7 @@ static int parse(FILE *file, struct ptdump *dump)
 		if (!strncmp(text, "---[", 4))
 			inside = !strncmp(text, DIRECT_MAP_MARKER,
 					  strlen(DIRECT_MAP_MARKER));
-		if (!parse_line(text, &now))
+		if (!ptdump_parse_line(text, &now))
 			continue;
 		if (inside && !base) {
 			base = now.start & ~((1ULL << 30) - 1);
@@ -125,6 +130,7 @@ static int parse(FILE *file, struct ptdump *dump)
 	}
 	if (!err && ferror(file))
 		err = -EIO;
+	/* a dump without a direct map must not read as "nothing is mapped" */
 	return err ? err : dump->nr ? 0 : -EPROTO;
 }
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * RAM as the kernel's direct map shows it through /proc/kcore: zeroes where it
+ * shows nothing.
+ */
+#ifndef OFFMAP_KCORE_H
+#define OFFMAP_KCORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct kcore_segment {
+	uint64_t addr;
+	uint64_t phys;
+	uint64_t size;
+	/* in the file */
+	off_t offset;
+};
+
+struct kcore {
+	int fd;
+	size_t nr;
+	struct kcore_segment *segment;
+};
+
+/* 0 or -errno; EPROTO when /proc/kcore is no ELF file, or has no RAM. */
+int kcore_open(struct kcore **ret);
+void kcore_close(struct kcore *kcore);
+
+/* Reads all of size, at an offset in the file.  0 or -errno. */
+int kcore_read(const struct kcore *kcore, void *to, size_t size, off_t at);
+
+/* Reads a page frame.  0 or -errno, ENOENT when it is no RAM. */
+int kcore_read_page(const struct kcore *kcore, uint64_t pfn, void *to);
+
+/* How far the addresses of the direct map are from those of RAM. */
+uint64_t kcore_direct_map_offset(const struct kcore *kcore);
+
+#endif
