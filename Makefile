@@ -48,7 +48,7 @@ help:
 	@echo 'make deb        Debian packages; WHAT=vmm, kernel, or both; CONFIG='
 	@echo 'make rebase     how the series applies to another release; LINUX='
 	@echo 'make htmldocs   the documentation of the kernel that the series adds to'
-	@echo 'make mutants    break the kernel on purpose; each time a test must fail'
+	@echo 'make mutants    break the kernel on purpose; each time a test must fail; M=NAME'
 	@echo 'make fuzz       random system calls against a model, then the preload shim;'
 	@echo '                MINUTES=10; the shim needs clang'
 	@echo 'make soak       all at once and for long, then look for what is lost; MINUTES=60'
@@ -121,8 +121,11 @@ tree: packages
 build: tree
 	$(RUN) lab/build
 
-shell mutants baseline: build
+shell baseline: build
 	$(RUN) lab/$@
+
+mutants: build
+	$(RUN) lab/mutants $(M)
 
 fuzz: build
 	$(RUN) lab/long fuzz $(MINUTES)
