@@ -50,6 +50,8 @@ static bool readable(struct page *page)
 {
 	unsigned char byte;
 
+	/* It may be free. */
+	kmsan_unpoison_memory(page_address(page), 1);
 	return !copy_from_kernel_nofault(&byte, page_address(page), 1);
 }
 
