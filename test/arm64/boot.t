@@ -7,12 +7,8 @@ export ARCH=arm64
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-# a page block is 2, 32 or 512 MiB
-MEM=1G
-[ "${FLAVOUR:-}" != 64k ] || MEM=4G
-
-boot_tap arm64_absence -m $MEM -t 300 -- /scenario/absence.sh
-boot_tap arm64_absence_unmapped_off -m $MEM -t 300 -a unmapped_alloc=off -- \
+boot_tap arm64_absence -m 1G -t 300 -- /scenario/absence.sh
+boot_tap arm64_absence_unmapped_off -m 1G -t 300 -a unmapped_alloc=off -- \
 	/scenario/absence.sh unmapped_alloc=off
 boot_tap arm64_selftests -m 2G -t 600 -- /scenario/selftests.sh core
-boot_tap arm64_demo -m $MEM -t 300 -- /scenario/demo_small.sh
+boot_tap arm64_demo -m 1G -t 300 -- /scenario/demo_small.sh

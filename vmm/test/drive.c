@@ -12,9 +12,9 @@
 #include "fake_kvm.h"
 #include "kvm_abi.h"
 
-/* Half of the guest's addresses are in the first MiB. */
-#define UNIT 32768UL
-#define UNITS 64
+/* Half of the guest's addresses are in the first MiB.  No page is larger. */
+#define UNIT 65536UL
+#define UNITS 32
 #define SLOTS 6
 
 struct model {

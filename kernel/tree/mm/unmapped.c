@@ -32,6 +32,7 @@
 #include <linux/pgtable.h>
 #include <linux/sched.h>
 #include <linux/set_memory.h>
+#include <linux/sizes.h>
 #include <linux/suspend.h>
 #include <linux/swap.h>
 #include <linux/vmstat.h>
@@ -51,6 +52,13 @@
 
 /* Pages that are cleared at a time. */
 #define CLEAR_PAGES	16
+
+/*
+ * A block goes back only when all of it is free, which one page prevents.  That
+ * must not keep a considerable part of a machine from others: no blocks of 512 MiB,
+ * as 64K pages would have them.
+ */
+#define BLOCK_SIZE_LIMIT SZ_64M
 
 /* Free blocks that stay for the next owner, at most, and how they go. */
 #define RESERVE_BLOCKS	8
@@ -676,6 +684,8 @@ static const char *__init reason_against(void)
 		return "too little memory";
 	if (pageblock_order < PMD_ORDER)
 		return "page blocks are smaller than what one page table maps";
+	if (pageblock_nr_pages > BLOCK_SIZE_LIMIT / PAGE_SIZE)
+		return "page blocks are too large to be given back";
 	return NULL;
 }
 

@@ -692,7 +692,7 @@ static void surplus_comes_back(struct kunit *test)
 	LIST_HEAD(pages);
 	int i;
 
-	/* A block may be of 512 MiB. */
+	/* A block may be of 32 MiB. */
 	if (nr_free() < 50 * BLOCK_PAGES)
 		kunit_skip(test, "too little memory for 50 page blocks");
 
