@@ -55,6 +55,8 @@ t "ptdump: memfd_secret is absent, and back when freed" absence ptdump secretmem
 $ON_X86 "kvm-clock: runs in mappable guest_memfd, which stays absent" \
 	absence clock gmem_mmap plain
 
+$ON_X86 "the kernel's image has no other address for what is not the kernel's" image_alias
+
 t "dm_watch loads" insmod /modules/dm_watch.ko
 t "dm_watch: every CPU can read plain guest_memfd" dm_watch_test plain
 $ON_X86 "dm_watch: every CPU can read private plain guest_memfd" dm_watch_test private_plain

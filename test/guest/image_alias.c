@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+/*
+ * image_alias   the frames that the mapping of the kernel's image reaches, and
+ *               which of them are not the kernel's
+ *
+ * What the kernel has freed of its image, and what follows it, is memory like any
+ * other: it may leave the direct map, and must not have another address then.
+ *
+ * Exit: 0 all are the kernel's, 1 some are not, 2 it cannot be told.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kcore.h"
+#include "page.h"
+#include "ptdump.h"
+
+#define PTDUMP_FILE "/sys/kernel/debug/page_tables/kernel"
+/* what the boot code maps the image with */
+#define PMD_BYTES ((uint64_t)2 << 20)
+/* the kernel's PG_reserved, in the bits of its own that a frame has there */
+#define KPF_RESERVED 32
+
+struct image {
+	uint64_t start;
+	uint64_t end;
+	/* from addresses to physical addresses */
+	uint64_t offset;
+	int kpageflags;
+	uint64_t frames;
+	uint64_t others;
+};
+
+static int find_image(struct image *image)
+{
+	struct kcore *kcore;
+	uint64_t direct_map;
+	int err;
+
+	err = kcore_open(&kcore);
+	if (err)
+		return err;
+	direct_map = kcore_direct_map_offset(kcore);
+	err = -ENOENT;
+	for (size_t i = 0; i < kcore->nr; i++) {
+		const struct kcore_segment *seg = &kcore->segment[i];
+
+		if (seg->addr - seg->phys == direct_map)
+			continue;
+		image->start = seg->addr & ~(PMD_BYTES - 1);
+		image->end = (seg->addr + seg->size + PMD_BYTES - 1) & ~(PMD_BYTES - 1);
+		image->offset = seg->addr - seg->phys;
+		err = 0;
+	}
+	kcore_close(kcore);
+	return err;
+}
+
+static int look_at_frame(struct image *image, uint64_t addr)
+{
+	uint64_t pfn = (addr - image->offset) / page_bytes(), flags;
+	ssize_t got = pread(image->kpageflags, &flags, sizeof(flags),
+			    (off_t)(pfn * sizeof(flags)));
+
+	if (got != sizeof(flags))
+		return got < 0 ? -errno : -EIO;
+	image->frames++;
+	if (flags >> KPF_RESERVED & 1)
+		return 0;
+	if (!image->others++)
+		printf("frame %#" PRIx64 " has the address %#" PRIx64
+		       " in the mapping of the image, and is not the kernel's\n", pfn, addr);
+	return 0;
+}
+
+static int look_at_tables(struct image *image, FILE *tables)
+{
+	struct ptdump_line line;
+	char *text = NULL;
+	size_t space = 0;
+	int err = 0;
+
+	while (!err && getline(&text, &space, tables) > 0) {
+		if (!ptdump_parse_line(text, &line) || !line.present)
+			continue;
+		if (line.start < image->start)
+			line.start = image->start;
+		if (line.end > image->end)
+			line.end = image->end;
+		for (uint64_t at = line.start; !err && at < line.end; at += page_bytes())
+			err = look_at_frame(image, at);
+	}
+	free(text);
+	return err;
+}
+
+static int die(const char *what, int err)
+{
+	fprintf(stderr, "image_alias: %s: %s\n", what, strerror(err));
+	return 2;
+}
+
+int main(void)
+{
+	struct image image = { 0 };
+	FILE *tables;
+	int err;
+
+	err = find_image(&image);
+	if (err)
+		return die("the kernel's image in /proc/kcore", -err);
+	image.kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	if (image.kpageflags < 0)
+		return die("/proc/kpageflags", errno);
+	tables = fopen(PTDUMP_FILE, "re");
+	if (!tables)
+		return die(PTDUMP_FILE, errno);
+	err = look_at_tables(&image, tables);
+	fclose(tables);
+	close(image.kpageflags);
+	if (err)
+		return die("the frames of the image", -err);
+	if (image.others == image.frames)
+		return die("the mapping of the image", ENOENT);
+	printf("%" PRIu64 " frames, %" PRIu64 " of them not the kernel's\n",
+	       image.frames, image.others);
+	return image.others != 0;
+}
