@@ -88,11 +88,14 @@ void kcore_close(struct kcore *kcore)
 int kcore_read_page(const struct kcore *kcore, uint64_t pfn, void *to)
 {
 	uint64_t size = page_bytes(), phys = pfn * size;
+	uint64_t direct_map = kcore_direct_map_offset(kcore);
 
 	for (size_t i = 0; i < kcore->nr; i++) {
 		const struct kcore_segment *seg = &kcore->segment[i];
 
-		if (phys >= seg->phys && phys - seg->phys < seg->size)
+		/* frames of the kernel's image are in two segments */
+		if (seg->addr - seg->phys == direct_map && phys >= seg->phys &&
+		    phys - seg->phys < seg->size)
 			return kcore_read(kcore, to, size,
 					  seg->offset + (phys - seg->phys));
 	}

@@ -13,8 +13,13 @@
 #include "kvm_abi.h"
 
 /* Half of the guest's addresses are in the first MiB.  No page is larger. */
+#ifdef __aarch64__
 #define UNIT 65536UL
 #define UNITS 32
+#else
+#define UNIT 32768UL
+#define UNITS 64
+#endif
 #define SLOTS 6
 
 struct model {
