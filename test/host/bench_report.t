@@ -66,6 +66,24 @@ line alloc order0 0 256000
 line alloc order0 1 258000
 TABLE=$("$TOP/bench/report" series)
 like "a regression of less than 1 % is seen" "$(row P6)" '1.008 \(1.008-1.008\) +1.005 +missed'
+echo '{"bench":"other"}' >"$FAKE/bench/results/base/facts.json"
+TABLE=$("$TOP/bench/report" series 2>"$FAKE/says")
+like "what another program has measured of the base is left out" "$(row P6)" '^$'
+like "and that is said" "$(cat "$FAKE/says")" 'base is left out: .* programs that measure changed'
+echo '{}' >"$FAKE/bench/results/base/facts.json"
+boot peer-x memory i 2
+for round in 0 1 2; do
+	line touch plain $round 256000
+	line touch gmem_mmap $round 512000
+done
+TABLE=$("$TOP/bench/report" series)
+like "a peer has its row" "$(row 'peer *x, with blocks: touch')" '2.000 \(2.000-2.000\)'
+echo '{"tree":"other"}' >"$FAKE/bench/results/peer-x/facts.json"
+TABLE=$("$TOP/bench/report" series 2>"$FAKE/says")
+like "unless the series is another now" "$(row 'peer *x, with blocks: touch')" '^$'
+like "which is said" "$(cat "$FAKE/says")" 'peer-x is left out: .* series changed'
+rm -r "$FAKE/bench/results/peer-x"
+
 like "two kernels are compared in what both have done" \
 	"$(A=series B=base "$TOP/bench/compare")" 'pages +i +alloc +order0 +1.008 +1.008 +1.008 +1008 +1000'
 not_ok "a kernel that was never measured is refused" env A=series B=at-nothing "$TOP/bench/compare"
