@@ -58,7 +58,7 @@ help:
 	@echo 'make packages   install the Debian packages that all this needs'
 	@echo 'make fetch      download the source of Linux'
 	@echo 'make clean      remove builds and logs; keep out/linux and downloads'
-	@echo 'make distclean  remove out/, except work in out/linux not exported'
+	@echo 'make distclean  remove out/; refused while out/linux has work not exported'
 	@echo
 	@echo 'ARCH=arm64  run, check, build, shell, bench and mutants for arm64; PAGES=16K, PAGES=64K'
 	@echo 'LINUX=tarball|directory|git-tree  take Linux from there; V=1  say more'
