@@ -8,6 +8,8 @@
 
 KCSAN=/sys/kernel/debug/kcsan
 
+watchpoints() { sed -n 's/^setup_watchpoints: //p' $KCSAN; }
+
 watch() {
 	[ -e $KCSAN ] || { echo "this kernel has no KCSAN"; return 2; }
 	echo whitelist >$KCSAN || return 1
@@ -17,10 +19,15 @@ watch() {
 	done
 	echo on >$KCSAN
 	cat $KCSAN
+	# those of its own test
+	watchpoints >/tmp/before
 	[ "$(grep -c '^ ' $KCSAN)" -gt 50 ]
 }
 
-looked() { [ "$(sed -n 's/^setup_watchpoints: //p' $KCSAN)" -gt 0 ]; }
+looked() {
+	echo "$(cat /tmp/before) watchpoints before, $(watchpoints) after"
+	[ "$(watchpoints)" -gt "$(cat /tmp/before)" ]
+}
 
 several() {
 	pressure churn gmem_mmap 48 20 &
