@@ -6,9 +6,12 @@ export ARCH=arm64
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-# a page block is 2 or 32 MiB, and there are none with 64K pages
-MEM=2G
-[ "${FLAVOUR:-}" != 16k ] || MEM=4G
+# the unit of page blocks is 2, 32 or 512 MiB
+case ${FLAVOUR:-} in
+16k) MEM=4G ;;
+64k) MEM=8G ;;
+*) MEM=2G ;;
+esac
 
 boot_tap arm64_kunit -c 4 -m $MEM -t 600 -a kunit.enable=1 -- /scenario/kunit.sh direct_map \
 	no_direct_map no_direct_map_mermap no_direct_map_fill mermap mermap_no_mm freetype unmapped

@@ -20,7 +20,6 @@
 #include "page.h"
 #include "ptdump.h"
 
-#define PTDUMP_FILE "/sys/kernel/debug/page_tables/kernel"
 /* what the boot code maps the image with */
 #define PMD_BYTES ((uint64_t)2 << 20)
 /* the kernel's PG_reserved, in the bits of its own that a frame has there */
@@ -95,6 +94,8 @@ static int look_at_tables(struct image *image, FILE *tables)
 		for (uint64_t at = line.start; !err && at < line.end; at += page_bytes())
 			err = look_at_frame(image, at);
 	}
+	if (!err && ferror(tables))
+		err = -EIO;
 	free(text);
 	return err;
 }
@@ -125,7 +126,7 @@ int main(void)
 	close(image.kpageflags);
 	if (err)
 		return die("the frames of the image", -err);
-	if (image.others == image.frames)
+	if (!image.frames)
 		return die("the mapping of the image", ENOENT);
 	printf("%" PRIu64 " frames, %" PRIu64 " of them not the kernel's\n",
 	       image.frames, image.others);

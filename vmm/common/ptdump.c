@@ -9,10 +9,8 @@
 #include "ptdump.h"
 
 #ifdef __aarch64__
-#define PTDUMP_FILE "/sys/kernel/debug/kernel_page_tables"
 #define DIRECT_MAP_MARKER "---[ Linear Mapping start ]---"
 #else
-#define PTDUMP_FILE "/sys/kernel/debug/page_tables/kernel"
 #define DIRECT_MAP_MARKER "---[ Low Kernel Mapping ]---"
 #endif
 

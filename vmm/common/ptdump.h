@@ -10,6 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __aarch64__
+#define PTDUMP_FILE "/sys/kernel/debug/kernel_page_tables"
+#else
+#define PTDUMP_FILE "/sys/kernel/debug/page_tables/kernel"
+#endif
+
 struct ptdump;
 
 /*
