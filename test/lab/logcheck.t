@@ -49,6 +49,7 @@ WARNING: a test prints this
   | BUG: and this
 [    0.000000] rcu: 	RCU CPU stall warnings timeout set to 60 (rcu_cpu_stall_timeout).
 [    0.354017] x86/fpu: Enabled xstate features 0x21f, context size is 2696 bytes
+[    1.354017] Kernel panic - not syncing: sysrq triggered crash
 [    1.354017] Memory failure: 0x1234: recovery action for dirty page: Recovered
 END
 
