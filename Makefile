@@ -49,8 +49,8 @@ help:
 	@echo 'make rebase     how the series applies to another release; LINUX='
 	@echo 'make htmldocs   the documentation of the kernel that the series adds to'
 	@echo 'make mutants    break the kernel on purpose; each time a test must fail; M=NAME'
-	@echo 'make fuzz       random system calls against a model, then the preload shim;'
-	@echo '                MINUTES=10; the shim needs clang'
+	@echo 'make fuzz       random system calls against a model, those of trinity, then the'
+	@echo '                preload shim; MINUTES=10; the shim needs clang'
 	@echo 'make soak       all at once and for long, then look for what is lost; MINUTES=60'
 	@echo 'make check-debug, check-kcsan, check-kmsan   the same kernel with KASAN and'
 	@echo '                lockdep, with KCSAN, with KMSAN; the first takes hours'
@@ -129,6 +129,7 @@ mutants: build
 
 fuzz: build
 	$(RUN) lab/long fuzz $(MINUTES)
+	$(RUN) lab/long trinity $(MINUTES)
 	$(RUN) $(MAKE) -C vmm O='$(OUT)/vmm' fuzz
 
 soak: build
