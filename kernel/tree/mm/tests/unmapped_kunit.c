@@ -439,6 +439,27 @@ static void atomic_takes_what_is_there(struct kunit *test)
 	__free_page(keep);
 }
 
+/* Nor puts anything back, even for memory in the direct map. */
+static void atomic_returns_nothing(struct kunit *test)
+{
+	struct zone *zone;
+	struct page *page;
+	unsigned long out;
+
+	unmapped_return_all(NULL);
+	page = must_alloc_outside(test);
+	zone = page_zone(page);
+	__free_page(page);
+	/* A page on a list of a CPU keeps its block from being whole. */
+	drain_all_pages(NULL);
+	out = nr_out();
+	KUNIT_EXPECT_FALSE(test, unmapped_return(zone, GFP_ATOMIC, 0));
+	KUNIT_EXPECT_FALSE(test, unmapped_return(zone, GFP_NOWAIT, 0));
+	KUNIT_EXPECT_EQ(test, nr_out(), out);
+	KUNIT_EXPECT_TRUE(test, unmapped_return(zone, GFP_KERNEL, 0));
+	KUNIT_EXPECT_LT(test, nr_out(), out);
+}
+
 static void reclaim_takes_nothing_out(struct kunit *test)
 {
 	unsigned int flags;
@@ -802,6 +823,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(restore_fails),
 	KUNIT_CASE(neighbours_do_not_merge),
 	KUNIT_CASE(atomic_takes_what_is_there),
+	KUNIT_CASE(atomic_returns_nothing),
 	KUNIT_CASE(reclaim_takes_nothing_out),
 	KUNIT_CASE(orders),
 	KUNIT_CASE(refused),
