@@ -9,6 +9,8 @@
 #   like "claim" GOT REGEX       a string matches an extended regular expression
 #   skip "claim" "reason"
 #   boot_tap NAME [options of lab/boot] -- command...
+#                                with STOP_AT_FAILURE the last one of a file if
+#                                anything has failed by then
 #   boot_vmm NAME                the scenario of that name, with vmm/ and a kernel
 #                                for its guests
 #   needs_bench "claim"          ends the file, skipped, without the tools of bench/
@@ -17,6 +19,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
 
 TAP_COUNT=0
+TAP_FAILED=0
 # why there must be no plan: something did not come to its end
 TAP_BROKEN=''
 TAP_PLANNED=''
@@ -25,7 +28,7 @@ tap_pass() { TAP_COUNT=$((TAP_COUNT + 1)); echo "ok $TAP_COUNT - $1"; }
 
 # tap_fail CLAIM [LINES]: the last ten of LINES explain it.
 tap_fail() {
-	TAP_COUNT=$((TAP_COUNT + 1))
+	TAP_COUNT=$((TAP_COUNT + 1)) TAP_FAILED=$((TAP_FAILED + 1))
 	echo "not ok $TAP_COUNT - $1"
 	[ -z "${2:-}" ] || tail -n 10 <<<"$2" | sed 's/^/# /'
 }
@@ -83,6 +86,7 @@ tap_guest() {
 		case $line in
 		ok\ * | not\ ok\ *)
 			count=$((count + 1)) TAP_COUNT=$((TAP_COUNT + 1))
+			[ "${line%%ok *}" = '' ] || TAP_FAILED=$((TAP_FAILED + 1))
 			rest=${line#*ok }
 			echo "${line%%ok *}ok $TAP_COUNT ${rest#* }" ;;
 		1..*) planned=${line#1..} ;;
@@ -112,6 +116,7 @@ boot_tap() {
 	esac
 	rm -f "$says"
 	TAP_BROKEN=${before:-$TAP_BROKEN}
+	[ -z "${STOP_AT_FAILURE:-}" ] || [ "$TAP_FAILED" = 0 ] || exit 1
 }
 
 boot_vmm() {

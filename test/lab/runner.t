@@ -50,6 +50,7 @@ boots() {
 		set -euo pipefail
 		. "$TOP/test/lib.sh"
 		LAB_BOOT=$tmp/boot boot_tap name -- command
+		${3:-}
 	END
 	last_line "$tmp/boot.t"
 }
@@ -64,3 +65,10 @@ is "a boot without a plan fails" "$(boots 'ok 1 - a\n' 0)" "2 passed, 1 failed"
 is "a boot that says nothing fails" "$(boots '' 0)" "1 passed, 1 failed"
 is "a boot with a short plan fails" "$(boots '1..2\nok 1 - a\n' 0)" "2 passed, 1 failed"
 is "a lab that is broken fails" "$(boots '' 2)" "0 passed, 1 failed"
+again='ok "the file goes on" true'
+is "a file goes on after a boot that failed" \
+	"$(boots 'not ok 1 - a\n1..1\n' 1 "$again")" "2 passed, 1 failed"
+export STOP_AT_FAILURE=1
+is "or ends, if that is asked for" \
+	"$(boots 'not ok 1 - a\n1..1\n' 1 "$again")" "1 passed, 1 failed"
+is "not if all went well" "$(boots 'ok 1 - a\n1..1\n' 0 "$again")" "3 passed, 0 failed"
