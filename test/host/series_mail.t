@@ -63,11 +63,11 @@ ok "none has our trailers" none_has '^(Step|New-files): '
 ok "nor words to be replaced" none_has '\*\*\*|\{figures\}|lab\.invalid'
 ok "cover letters say whom to send them to" grep -q '^To: .*@' "$FAKE"/out/series/*/*cover-letter.patch
 is "applied to the base they are the series" "$(applied)" "$tip"
-if git send-email --help >/dev/null 2>&1 && [ -x "$(git --exec-path)/git-send-email" ]; then
+if git send-email --dump-aliases </dev/null >/dev/null 2>&1; then
 	ok "git send-email takes them" git -C "$FAKE" send-email --dry-run --quiet --confirm=never \
 		--to-cover --cc-cover --from='Ann Other <ann@kernel.org>' "$FAKE"/out/series/*/*.patch
 else
-	skip "git send-email takes them" "git-email is not installed"
+	skip "git send-email takes them" "git-email is not installed, or libmailtools-perl"
 fi
 ok "a second version" series_mail VERSION=2
 ok "says so" all_have '^Subject: \[PATCH v2 [0-9]+/[0-9]+\]'
