@@ -11,7 +11,8 @@ MIB=1024 ROOM=320M
 # KASAN wants more
 [ "${FLAVOUR:-}" != debug ] || MIB=3072 ROOM=1024M
 KERNEL=/host$OUT/build/$ARCH-${FLAVOUR:-default}/${KERNEL_IMAGE:?}
-WORK=$(mktemp -d)
+# a dump is as large as RAM
+WORK=$(mktemp -d --suffix=.tmp -p "$OUT" kexec.XXXXXX)
 trap 'status=$?; rm -rf "$WORK"; tap_exit $status' EXIT
 
 half() { od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n'; }
