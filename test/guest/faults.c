@@ -11,12 +11,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "free_pages.h"
 #include "mem.h"
 #include "ptdump.h"
 #include "vmstat.h"
@@ -68,13 +70,6 @@ static int claim(bool holds, const char *what)
 	return !holds;
 }
 
-static long free_pages(void)
-{
-	if (put("/proc/sys/vm/drop_caches", "3"))
-		return -1;
-	return vmstat("nr_free_pages");
-}
-
 /* How many pages the direct map has at all; or -1. */
 static long mapped_pages(void)
 {
@@ -106,7 +101,8 @@ static bool all_zero(const struct mem *mem)
 
 static int check(struct mem *mem)
 {
-	long free_before, mapped_before, free_after;
+	int64_t free_before, free_after;
+	long mapped_before;
 	int other = 0, wrong;
 
 	free_before = free_pages();
@@ -118,7 +114,10 @@ static int check(struct mem *mem)
 	if (fail("0"))
 		return 2;
 	free_after = free_pages();
-	printf("free pages: %ld before, %ld after\n", free_before, free_after);
+	if (free_after < 0)
+		return 2;
+	printf("free pages: %" PRId64 " before, %" PRId64 " after\n", free_before,
+	       free_after);
 	wrong = claim(!other, "each attempt fails with ENOMEM");
 	wrong |= claim(free_before - free_after < SLACK, "nothing leaks");
 	wrong |= claim(mapped_pages() == mapped_before,

@@ -98,6 +98,10 @@ all_at_once() {
 settle() {
 	sleep 2
 	echo 3 >/proc/sys/vm/drop_caches
+	# or KASAN keeps what was freed
+	for cache in /sys/kernel/slab/*/shrink; do
+		echo 1 >"$cache"
+	done
 	mapped=$(boundaries mapped)
 	free=$(vmstat nr_free_pages)
 }
