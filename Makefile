@@ -30,7 +30,7 @@ OTHER := $(if $(filter x86_64,$(ARCH)),$(if $(filter test/arm64/%,$(or $(CHOSEN)
 
 .PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
 	htmldocs rebase shell packages fetch tree export build mutants baseline fuzz \
-	soak check-debug check-kcsan check-kmsan clean distclean
+	soak check-debug check-kcsan check-kmsan check-deb clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -46,6 +46,7 @@ help:
 	@echo 'make series     the series as mail, in out/series; SIGNOFF="Name <mail>"'
 	@echo 'make bisect-check  build, boot and test the kernel of every step; QUICK=1'
 	@echo 'make deb        Debian packages; WHAT=vmm, kernel, or both; CONFIG='
+	@echo 'make check-deb  those installed in a Debian made for it, and booted; as root'
 	@echo 'make rebase     how the series applies to another release; LINUX='
 	@echo 'make htmldocs   the documentation of the kernel that the series adds to'
 	@echo 'make mutants    break the kernel on purpose; each time a test must fail; M=NAME'
@@ -111,6 +112,10 @@ htmldocs: tree
 
 deb:
 	$(RUN) lab/deb
+
+check-deb: tree
+	$(RUN) lab/deb vmm kernel
+	$(RUN) test/run test/deb/installed.t
 
 rebase:
 	$(RUN) lab/rebase
