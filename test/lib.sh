@@ -103,6 +103,8 @@ boot_tap() {
 	says=$(mktemp)
 	out=$("${LAB_BOOT:-$TOP/lab/boot}" -n "$name" "$@" 2>"$says") || status=$?
 	TAP_BROKEN=''
+	# a boot that was tried again shows, however it ended
+	sed -n 's/^offmap: \(.*: stuck, no sign of life.*\)/# tried again: \1/p' "$says"
 	tap_guest "$out"
 	[ -z "$TAP_BROKEN" ] || TAP_BROKEN="$name: $TAP_BROKEN"
 	case $status in
@@ -125,7 +127,7 @@ boot_vmm() {
 		tap_fail "vmm/ is built" "run 'make build'"
 		exit 1
 	fi
-	boot_tap "$1" -r -m 2G -t 2400 -- "/scenario/$1.sh" \
+	boot_tap "$1" -r -m 2G -t 1200 -- "/scenario/$1.sh" \
 		"$OUT/vmm" "$OUT/build/$ARCH-default/${KERNEL_IMAGE:?}"
 }
 

@@ -56,7 +56,14 @@ like "and says so" "$says" 'not done after 15 s'
 
 SILENCE=3 boots stuck -q -S -- true
 is "a kernel that does not come to /init is a lost VM" "$status" 125
-like "after three tries" "$says" 'try 3 of 3.*stuck before /init, three times'
+like "after three tries" "$says" 'try 3 of 3.*stuck, three times'
+ok "its processors are on record" grep -q 'CPU#1' "$OUT/logs/lab_stuck/stuck.3"
+
+SILENCE=6 boots pulse -- sh -c 'sleep 5; killall -STOP heartbeat; sleep 600'
+is "one that stops to beat later is, too" "$status" 125
+like "after three tries" "$says" 'try 3 of 3.*stuck, three times'
+SILENCE=5 boots alive -- sleep 20
+is "silence alone does not make it one" "$status" 0
 
 boots nokvm -q '-cpu qemu64,-svm' -- true
 is "no KVM inside is an error" "$status" 2

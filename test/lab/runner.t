@@ -65,6 +65,9 @@ is "a boot without a plan fails" "$(boots 'ok 1 - a\n' 0)" "2 passed, 1 failed"
 is "a boot that says nothing fails" "$(boots '' 0)" "1 passed, 1 failed"
 is "a boot with a short plan fails" "$(boots '1..2\nok 1 - a\n' 0)" "2 passed, 1 failed"
 is "a lab that is broken fails" "$(boots '' 2)" "0 passed, 1 failed"
+file boot <<<'echo "offmap: name: stuck, no sign of life" >&2; echo "ok 1 - a"; echo 1..1'
+like "a boot that was tried again shows" "$("$TOP/test/run" "$tmp/boot.t")" \
+	'tried again:.*name: stuck.*2 passed, 0 failed'
 again='ok "the file goes on" true'
 is "a file goes on after a boot that failed" \
 	"$(boots 'not ok 1 - a\n1..1\n' 1 "$again")" "2 passed, 1 failed"

@@ -9,7 +9,7 @@ ROOT=/host
 QEMU=/usr/bin/qemu-system-x86_64
 MACHINE="-accel kvm -cpu host -nodefaults -display none"
 # seconds for a guest to answer, on a slow machine that has other things to do
-PATIENCE=900
+PATIENCE=$((400 * ${TAP_SLOW:-1}))
 
 offmap() { on_host "$BUILT/bin/offmap" "$@"; }
 
