@@ -41,6 +41,30 @@ static bool vma_may_be_taken(const struct vma *vma, char why[RAM_WHY])
 	return false;
 }
 
+/*
+ * Then pages that are not there yet come from somebody else, who would not be
+ * asked for them any more.  Without smaps there is no telling.
+ */
+static bool userfaultfd_fills(uint64_t addr, uint64_t end)
+{
+	FILE *file = fopen("/proc/self/smaps", "re");
+	struct vma vma, within = { 0 };
+	char *line = NULL;
+	size_t space = 0;
+	bool found = false;
+
+	while (file && !found && within.start < end && getline(&line, &space, file) > 0) {
+		if (procfs_parse_vma(line, &vma))
+			within = vma;
+		else if (addr < within.end && !strncmp(line, "VmFlags:", 8))
+			found = strstr(line, " um") || strstr(line, " uw") || strstr(line, " ui");
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return found;
+}
+
 int ram_check(uint64_t addr, uint64_t size, char ret_why[RAM_WHY])
 {
 	uint64_t at = addr;
@@ -64,6 +88,10 @@ int ram_check(uint64_t addr, uint64_t size, char ret_why[RAM_WHY])
 	if (!err && at < addr + size) {
 		snprintf(ret_why, RAM_WHY, "nothing is mapped at 0x%llx", (unsigned long long)at);
 		err = -EFAULT;
+	}
+	if (!err && userfaultfd_fills(addr, addr + size)) {
+		snprintf(ret_why, RAM_WHY, "userfaultfd fills it, as when a snapshot is restored lazily: restore it before the guest starts");
+		err = -EPERM;
 	}
 	free(vmas);
 	return err;
