@@ -12,6 +12,8 @@
 
 static int list_fd = -1;
 static unsigned long long generation;
+/* list_fd is the parent's: to be read, and left alone */
+static bool inherited;
 
 static enum slot_kind kind_of(const struct slot *slot, const struct piece *piece)
 {
@@ -45,8 +47,11 @@ void list_publish(const struct vm *vms)
 	size_t size = 0;
 	FILE *to;
 
-	if (list_fd < 0)
+	if (inherited)
+		close(list_fd);
+	if (inherited || list_fd < 0)
 		list_fd = memfd_create("offmap-slots", MFD_CLOEXEC);
+	inherited = false;
 	to = list_fd < 0 ? NULL : open_memstream(&text, &size);
 	if (!to)
 		return;
@@ -61,4 +66,9 @@ void list_publish(const struct vm *vms)
 		list_fd = -1;
 	}
 	free(text);
+}
+
+void list_inherited(void)
+{
+	inherited = list_fd >= 0;
 }

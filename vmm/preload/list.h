@@ -48,4 +48,7 @@ struct vm {
  */
 void list_publish(const struct vm *vms);
 
+/* In a child: the list is that of the parent, and the next one another. */
+void list_inherited(void);
+
 #endif

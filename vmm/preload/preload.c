@@ -8,6 +8,7 @@
  * and with what cannot work on such memory; everything else goes through.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +36,31 @@ static int result(int err)
 		return err;
 	errno = -err;
 	return -1;
+}
+
+/* A signal handler that forks may do so while its thread has the lock. */
+static void before_fork(void)
+{
+	if (!inside)
+		vm_before_fork();
+}
+
+static void after_fork(void)
+{
+	if (!inside)
+		vm_after_fork(false);
+}
+
+static void in_child(void)
+{
+	if (!inside)
+		vm_after_fork(true);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	if (pthread_atfork(before_fork, after_fork, in_child))
+		say("out of memory: children of the VMM must not touch its VMs");
 }
 
 static int set_region(int fd, unsigned long request, const void *arg)

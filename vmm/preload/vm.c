@@ -695,3 +695,24 @@ int vm_advise(uint64_t addr, uint64_t size, int advice)
 	pthread_mutex_unlock(&lock);
 	return err;
 }
+
+void vm_before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+/*
+ * The descriptors stay open: audit may look at the child as well.  What
+ * describes them is lost, as a child had better not call free().
+ */
+void vm_after_fork(bool child)
+{
+	if (child) {
+		vms = NULL;
+		blocks = (struct blocks){ 0 };
+		atomic_store(&have_blocks, false);
+		atomic_store(&started, false);
+		list_inherited();
+	}
+	pthread_mutex_unlock(&lock);
+}

@@ -9,6 +9,7 @@
 #ifndef OFFMAP_VM_H
 #define OFFMAP_VM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kvm_abi.h"
@@ -39,5 +40,12 @@ void vm_range_gone(uint64_t addr, uint64_t size);
 
 /* madvise(2), for the parts of the range that are out of the map. */
 int vm_advise(uint64_t addr, uint64_t size, int advice);
+
+/*
+ * Around fork().  A VM belongs to one process: a child that closes or unmaps
+ * what it inherited says nothing about it, and starts afresh.
+ */
+void vm_before_fork(void);
+void vm_after_fork(bool child);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -536,6 +537,96 @@ static void case_list_of_slots(void)
 	free(slots);
 }
 
+static size_t listed(void)
+{
+	struct slot_line *slots;
+	size_t nr;
+
+	must(!slots_read(list_of_slots(), &slots, &nr));
+	free(slots);
+	return nr;
+}
+
+/* A child runs act(); it must not hang. */
+static void in_child(void (*act)(void *mem), void *mem)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		alarm(20);
+		act(mem);
+		_exit(0);
+	}
+	must(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static void close_vm(void *mem)
+{
+	(void)mem;
+	must(!close(vm));
+}
+
+static void map_over(void *mem)
+{
+	must(mmap(mem, RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		  -1, 0) == mem);
+	must(!munmap(mem, RAM));
+}
+
+/* Made before fork(), as -daemonize has it, or after. */
+static void be_a_vmm(void *mem)
+{
+	int kvm = open("/dev/kvm", O_RDWR);
+
+	vm = ioctl(kvm, KVM_CREATE_VM, 0UL);
+	must(vm >= 0 && !set_slot(0, 0, 0, RAM, mem) && is_protected(0));
+	must(listed() == 2);
+	must(!set_slot(0, 0, 0, 0, mem) && listed() == 0);
+}
+
+static void case_child(void)
+{
+	uint8_t *ram = new_ram(RAM);
+	struct stat before, after;
+
+	must(!set_slot(0, 0, 0, RAM, ram) && listed() == 2);
+	must(!fstat(list_of_slots(), &before));
+	in_child(close_vm, NULL);
+	in_child(map_over, ram);
+	in_child(be_a_vmm, new_ram(RAM));
+	must(listed() == 2);
+	must(!fstat(list_of_slots(), &after) && before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
+	     before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
+	must_be_one(MIB, ram + MIB);
+	must(!set_slot(0, 0, 0, 0, ram) && listed() == 0);
+}
+
+static void case_daemon(void)
+{
+	must(!close(vm));
+	in_child(be_a_vmm, new_ram(RAM));
+}
+
+static void *keep_busy(void *ram)
+{
+	for (;;)
+		must(!set_slot(0, 0, 0, RAM, ram) && !set_slot(0, 0, 0, 0, ram));
+	return NULL;
+}
+
+static void case_fork_beside_threads(void)
+{
+	uint8_t *ram = new_ram(RAM);
+	pthread_t thread;
+
+	must(!pthread_create(&thread, NULL, keep_busy, ram));
+	for (int i = 0; i < 50; i++) {
+		usleep(500);
+		in_child(close_vm, NULL);
+	}
+}
+
 static void case_observe(void)
 {
 	uint8_t *ram = new_ram(RAM);
@@ -587,6 +678,9 @@ static const struct shim_case {
 	{ "KVM fails in the middle of a slot", case_kvm_fails, NULL, NULL },
 	{ "a closed VM's number is used again", case_vm_number_is_used_again, NULL, NULL },
 	{ "the list of slots is right", case_list_of_slots, NULL, NULL },
+	{ "what a child does is not the VMM's", case_child, NULL, NULL },
+	{ "a VMM that forks before it has a VM is protected", case_daemon, NULL, NULL },
+	{ "a child is not stopped by what other threads did", case_fork_beside_threads, NULL, NULL },
 	{ "observe changes nothing", case_observe, "observe", NULL },
 };
 
