@@ -55,12 +55,12 @@ uint64_t blocks_run(const struct blocks *blocks, uint64_t addr, uint64_t end,
 	return until < end ? until : end;
 }
 
-static int make_room(struct blocks *blocks)
+static int make_room(struct blocks *blocks, size_t nr)
 {
 	size_t space = blocks->space ? 2 * blocks->space : 16;
 	struct block *more;
 
-	if (blocks->nr < blocks->space)
+	if (blocks->nr + nr <= blocks->space)
 		return 0;
 	more = realloc(blocks->block, space * sizeof(*more));
 	if (!more)
@@ -68,6 +68,12 @@ static int make_room(struct blocks *blocks)
 	blocks->block = more;
 	blocks->space = space;
 	return 0;
+}
+
+/* Two for the ends that a cut leaves. */
+int blocks_make_room(struct blocks *blocks)
+{
+	return make_room(blocks, 2 + 1);
 }
 
 static void insert(struct blocks *blocks, size_t at, const struct block *block)
@@ -90,7 +96,7 @@ int blocks_add(struct blocks *blocks, const struct block *block)
 		return -EINVAL;
 	if (at < blocks->nr && blocks->block[at].addr < end_of(block))
 		return -EEXIST;
-	err = make_room(blocks);
+	err = make_room(blocks, 1);
 	if (!err)
 		insert(blocks, at, &new);
 	return err;
@@ -118,17 +124,7 @@ int blocks_cut(struct blocks *blocks, uint64_t addr, uint64_t size,
 	size_t from, to;
 	int err;
 
-	/* two more at most */
-	err = make_room(blocks);
-	if (!err && blocks->nr + 2 > blocks->space) {
-		struct block *more = realloc(blocks->block, (blocks->space + 2) *
-					     sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		blocks->block = more;
-		blocks->space += 2;
-	}
+	err = make_room(blocks, 2);
 	if (err)
 		return err;
 	split(blocks, addr);

@@ -43,6 +43,9 @@ const struct block *blocks_at(const struct blocks *blocks, uint64_t addr);
 uint64_t blocks_run(const struct blocks *blocks, uint64_t addr, uint64_t end,
 		    const struct block **ret_block);
 
+/* Room for one blocks_cut() and one blocks_add(), which do not fail then.  0 or -ENOMEM. */
+int blocks_make_room(struct blocks *blocks);
+
 /* Takes a reference to its backing.  0, -ENOMEM, -EEXIST if it overlaps. */
 int blocks_add(struct blocks *blocks, const struct block *block);
 

@@ -166,15 +166,23 @@ static int set_piece(struct vm *vm, const struct slot *slot,
 	return -errno;
 }
 
+/* All of it or nothing: half a slot would be half of the guest's memory. */
 static int uninstall(struct vm *vm, struct slot *slot)
 {
+	size_t left = slot->nr_pieces;
 	int err = 0;
 
-	while (!err && slot->nr_pieces) {
-		err = set_piece(vm, slot, &slot->piece[slot->nr_pieces - 1], true);
-		if (!err)
-			drop_last_piece(slot);
+	while (!err && left) {
+		err = set_piece(vm, slot, &slot->piece[left - 1], true);
+		left -= !err;
 	}
+	if (!err)
+		drop_pieces(slot);
+	else
+		for (; left < slot->nr_pieces; left++)
+			if (set_piece(vm, slot, &slot->piece[left], false))
+				say("a part of slot %u is gone from the guest: %s", slot->id,
+				    strerror(errno));
 	return err;
 }
 
@@ -326,36 +334,54 @@ static int mark_plain(uint64_t addr, uint64_t until, bool window)
 		.addr = addr, .size = until - addr, .window = window });
 }
 
-/* All slots that show any of this range, away or back. */
+/* All slots that show any of this range, away or back: the first error. */
 static int for_slots_of(uint64_t addr, uint64_t until,
 			int (*act)(struct vm *vm, struct slot *slot))
 {
 	int err = 0;
 
-	for (struct vm *vm = vms; !err && vm; vm = vm->next)
-		for (size_t i = 0; !err && i < vm->nr_slots; i++)
-			if (vm->slot[i].active && vm->slot[i].addr < until &&
-			    addr < vm->slot[i].addr + vm->slot[i].size)
-				err = act(vm, &vm->slot[i]);
+	for (struct vm *vm = vms; vm; vm = vm->next) {
+		for (size_t i = 0; i < vm->nr_slots; i++) {
+			struct slot *s = &vm->slot[i];
+			int now = 0;
+
+			if (s->active && s->addr < until && addr < s->addr + s->size)
+				now = act(vm, s);
+			err = err ? err : now;
+		}
+	}
+	return err;
+}
+
+/* A slot that is there was not taken away, as that failed before. */
+static int reinstall(struct vm *vm, struct slot *slot)
+{
+	int err = slot->nr_pieces ? 0 : install(vm, slot);
+
+	if (err)
+		say("slot %u is gone from the guest: %s", slot->id, strerror(-err));
 	return err;
 }
 
 /* Back to ordinary memory, under all slots that have it now. */
 static int expose(const struct block *block, uint64_t addr, uint64_t until)
 {
-	bool window = block->window;
-	int err;
+	/* the list may move */
+	const struct block old = *block;
+	int err, again;
 
 	err = for_slots_of(addr, until, uninstall);
 	if (!err)
-		err = ram_expose(block, addr, until - addr);
+		err = blocks_make_room(&blocks);
+	if (!err)
+		err = ram_expose(&old, addr, until - addr);
 	if (!err)
 		err = blocks_cut(&blocks, addr, until - addr, ram_release);
 	if (!err)
-		err = mark_plain(addr, until, window);
-	if (!err)
-		err = for_slots_of(addr, until, install);
-	return err;
+		err = mark_plain(addr, until, old.window);
+	/* whatever failed, they were there before */
+	again = for_slots_of(addr, until, reinstall);
+	return err ? err : again;
 }
 
 static int protect(struct vm *vm, const struct slot *slot, uint64_t addr, uint64_t until)

@@ -191,8 +191,11 @@ static int set_region(struct fake_file *vm, const struct fake_slot *new)
 	struct fake_slot *old = slot_by_id(vm, new->id);
 	int error;
 
-	if (fake_kvm.fail_region_in && !--fake_kvm.fail_region_in)
+	if (fake_kvm.fail_region_in && !--fake_kvm.fail_region_in) {
+		fake_kvm.fail_region_in = fake_kvm.fail_region_more > 0;
+		fake_kvm.fail_region_more -= fake_kvm.fail_region_in;
 		return fail(ENOMEM);
+	}
 	error = check_region(vm, new, old);
 	if (error)
 		return fail(error);

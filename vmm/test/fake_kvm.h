@@ -22,6 +22,8 @@ struct fake_kvm_settings {
 	int max_slots;
 	/* let the nth KVM_SET_USER_MEMORY_REGION2 from now fail; 0: none */
 	int fail_region_in;
+	/* and so many more after it */
+	int fail_region_more;
 };
 
 struct fake_slot {

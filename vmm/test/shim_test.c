@@ -54,6 +54,27 @@ static void cannot_try(const char *why)
 	_exit(77);
 }
 
+/* The linker has the shim call these: the nth from now fails; 0: none. */
+void *__real_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+static int fail_mmap_in, fail_realloc_in;
+
+void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	if (fail_mmap_in && !--fail_mmap_in) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return __real_mmap(addr, size, prot, flags, fd, offset);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+	return fail_realloc_in && !--fail_realloc_in ? NULL : __real_realloc(memory, size);
+}
+
 static int vm;
 
 static int set_slot(uint32_t id, uint32_t flags, uint64_t gpa, uint64_t size, void *mem)
@@ -482,6 +503,27 @@ static void case_kvm_fails(void)
 	must(is_protected(0) && is_protected(MIB));
 }
 
+/* The memory of a slot cannot become ordinary: the slot stays as it was. */
+static void case_expose_fails(void)
+{
+	uint8_t *ram = new_ram(RAM);
+
+	must(!set_slot(0, 0, 0, RAM, ram) && !set_slot(1, 0, 16 * MIB, MIB, new_ram(MIB)));
+	fail_mmap_in = 1;
+	must(set_slot(2, KVM_MEM_READONLY, 64 * MIB, 64 << 10, ram) == -1 && errno == ENOMEM);
+	must(is_protected(0) && guest_byte(64 * MIB) == -1);
+	/* taking the two pieces away, in the order of the shim */
+	for (int nth = 1; nth <= 2; nth++) {
+		fake_kvm.fail_region_in = nth;
+		must(set_slot(2, KVM_MEM_READONLY, 64 * MIB, 64 << 10, ram) == -1 && errno == ENOMEM);
+		must(guest_byte(64 * MIB) == -1);
+		must_be_one(0, ram);
+		must_be_one(MIB, ram + MIB);
+	}
+	must(!set_slot(2, KVM_MEM_READONLY, 64 * MIB, 64 << 10, ram) && !is_protected(0));
+	must_be_one(0, ram);
+}
+
 static void case_vm_number_is_used_again(void)
 {
 	uint8_t *ram = new_ram(RAM);
@@ -676,6 +718,7 @@ static const struct shim_case {
 	{ "capabilities: fewer slots, no dirty ring", case_capabilities, NULL, NULL },
 	{ "slots that KVM refuses are refused", case_bad_slots, NULL, NULL },
 	{ "KVM fails in the middle of a slot", case_kvm_fails, NULL, NULL },
+	{ "a slot stays when its memory cannot become ordinary", case_expose_fails, NULL, NULL },
 	{ "a closed VM's number is used again", case_vm_number_is_used_again, NULL, NULL },
 	{ "the list of slots is right", case_list_of_slots, NULL, NULL },
 	{ "what a child does is not the VMM's", case_child, NULL, NULL },
