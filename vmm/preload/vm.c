@@ -391,6 +391,10 @@ static int protect(struct vm *vm, const struct slot *slot, uint64_t addr, uint64
 	char why[RAM_WHY];
 	int err;
 
+	/* what is moved cannot be undone for want of it */
+	err = blocks_make_room(&blocks);
+	if (err)
+		return err;
 	err = ram_protect(vm->fd, addr, until - addr, &backing, why);
 	if (err) {
 		err = refuse(slot, addr, until, why);
@@ -501,18 +505,20 @@ static int add_slot(struct vm *vm, const struct slot *new)
 	return err;
 }
 
-static int move_slot(struct vm *vm, struct slot *slot, uint64_t gpa)
+static int move_slot(struct vm *vm, struct slot *slot, const struct slot *new)
 {
-	uint64_t old = slot->gpa;
+	const struct slot old = *slot;
 	int err = uninstall(vm, slot);
 
 	if (err)
 		return err;
-	slot->gpa = gpa;
+	slot->gpa = new->gpa;
+	slot->flags = new->flags;
 	err = install(vm, slot);
 	if (err) {
-		slot->gpa = old;
-		if (install(vm, slot))
+		slot->gpa = old.gpa;
+		slot->flags = old.flags;
+		if (reinstall(vm, slot))
 			drop_slot(vm, slot);
 	}
 	return err;
@@ -527,12 +533,11 @@ static int change_slot(struct vm *vm, struct slot *slot, const struct slot *new)
 	if (slot->size != new->size || slot->addr != new->addr ||
 	    (old ^ new->flags) & KVM_MEM_READONLY)
 		return -EINVAL;
-	slot->flags = new->flags;
 	if (slot->gpa != new->gpa)
-		err = move_slot(vm, slot, new->gpa);
-	else
-		for (size_t i = 0; !err && !slot->nr_protected && i < slot->nr_pieces; i++)
-			err = set_piece(vm, slot, &slot->piece[i], false);
+		return move_slot(vm, slot, new);
+	slot->flags = new->flags;
+	for (size_t i = 0; !err && !slot->nr_protected && i < slot->nr_pieces; i++)
+		err = set_piece(vm, slot, &slot->piece[i], false);
 	if (err)
 		slot->flags = old;
 	return err;

@@ -524,6 +524,49 @@ static void case_expose_fails(void)
 	must_be_one(0, ram);
 }
 
+/* KVM takes a slot at neither place: it is gone, and the others are as before. */
+static void case_move_fails(void)
+{
+	uint64_t bits[RAM / MIN_PAGE / 64];
+	struct kvm_dirty_log log = { .slot = 1, .dirty_bitmap = bits };
+	uint8_t *ram = new_ram(RAM), *other = new_ram(RAM);
+
+	must(!set_slot(0, 0, 16 * MIB, RAM, ram));
+	must(!set_slot(1, KVM_MEM_LOG_DIRTY_PAGES, 32 * MIB, RAM, other));
+	fake_kvm.fail_region_in = 2;
+	must(set_slot(0, 0, 64 * MIB, RAM, ram) == -1 && errno == ENOMEM);
+	must_be_one(16 * MIB, ram);
+	fake_kvm.fail_region_in = 2;
+	fake_kvm.fail_region_more = 1;
+	must(set_slot(0, 0, 64 * MIB, RAM, ram) == -1 && errno == ENOMEM);
+	must(guest_byte(16 * MIB) == -1 && guest_byte(64 * MIB) == -1);
+	must_be_one(32 * MIB, other);
+	must(!ioctl(vm, KVM_GET_DIRTY_LOG, &log));
+	must(!set_slot(0, 0, 64 * MIB, RAM, ram));
+	must_be_one(64 * MIB, ram);
+}
+
+/* Without memory for the shim's own lists there is no slot, and it can be tried again. */
+static void case_no_memory_for_lists(void)
+{
+	must(!set_slot(0, 0, 16 * MIB, MIB, new_ram(MIB)));
+	run_vcpu();
+	for (int slot = 1; slot < 20; slot++) {
+		uint8_t *ram = new_ram(MIB);
+		int before = open_files(), tries = 0;
+
+		do {
+			/* moved, maybe, but no more than once */
+			must(open_files() <= before + 1);
+			ram[0] = ++tries;
+			fail_realloc_in = tries;
+		} while (set_slot(slot, 0, (16 + slot) * MIB, MIB, ram));
+		fail_realloc_in = 0;
+		must(tries > 2 && open_files() == before + 1);
+		must(guest_byte((16 + slot) * MIB) == tries);
+	}
+}
+
 static void case_vm_number_is_used_again(void)
 {
 	uint8_t *ram = new_ram(RAM);
@@ -719,6 +762,8 @@ static const struct shim_case {
 	{ "slots that KVM refuses are refused", case_bad_slots, NULL, NULL },
 	{ "KVM fails in the middle of a slot", case_kvm_fails, NULL, NULL },
 	{ "a slot stays when its memory cannot become ordinary", case_expose_fails, NULL, NULL },
+	{ "a slot that can be moved nowhere", case_move_fails, NULL, NULL },
+	{ "no memory for the shim's own lists", case_no_memory_for_lists, NULL, NULL },
 	{ "a closed VM's number is used again", case_vm_number_is_used_again, NULL, NULL },
 	{ "the list of slots is right", case_list_of_slots, NULL, NULL },
 	{ "what a child does is not the VMM's", case_child, NULL, NULL },
