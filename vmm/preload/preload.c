@@ -130,8 +130,11 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	/* a signal handler must not find us inside while the guest runs */
 	if (outer || request == KVM_RUN) {
-		if (!outer)
+		if (!outer) {
+			inside = true;
 			vm_starts();
+			inside = false;
+		}
 		return next()->ioctl(fd, request, arg);
 	}
 	/* other than KVM's requests, which some pass as int */
@@ -143,26 +146,45 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	return ret;
 }
 
-/* Memory is about to be replaced, or was taken away. */
+/*
+ * Around calls that take memory away: until the shim knows, no other thread may
+ * register what the kernel puts at the same address.  false: no call of ours.
+ */
+static bool hold(void)
+{
+	if (inside)
+		return false;
+	inside = true;
+	if (vm_hold_ranges())
+		return true;
+	inside = false;
+	return false;
+}
+
+static void let_go(void)
+{
+	vm_let_ranges_go();
+	inside = false;
+}
+
 static void gone(void *addr, size_t size)
 {
 	int error = errno;
 
-	if (inside)
-		return;
-	inside = true;
 	vm_range_gone((uintptr_t)addr, size);
-	inside = false;
 	errno = error;
 }
 
 EXPORT void *mmap(void *addr, size_t size, int prot, int flags, int fd,
 		  off_t offset)
 {
+	bool held = flags & MAP_FIXED && hold();
 	void *ret = next()->mmap(addr, size, prot, flags, fd, offset);
 
-	if (ret != MAP_FAILED && flags & MAP_FIXED)
+	if (held && ret != MAP_FAILED)
 		gone(ret, size);
+	if (held)
+		let_go();
 	return ret;
 }
 
@@ -175,15 +197,29 @@ EXPORT void *mmap64(void *addr, size_t size, int prot, int flags, int fd,
 
 EXPORT int munmap(void *addr, size_t size)
 {
+	bool held = hold();
 	int ret = next()->munmap(addr, size);
 
-	if (!ret)
+	if (held && !ret)
 		gone(addr, size);
+	if (held)
+		let_go();
 	return ret;
+}
+
+static void moved(char *from, size_t old_size, char *to, size_t new_size)
+{
+	if (to != from) {
+		gone(from, old_size);
+		gone(to, new_size);
+	} else if (new_size < old_size) {
+		gone(from + new_size, old_size - new_size);
+	}
 }
 
 EXPORT void *mremap(void *addr, size_t old_size, size_t new_size, int flags, ...)
 {
+	bool held = hold();
 	void *to, *ret;
 	va_list ap;
 
@@ -191,14 +227,10 @@ EXPORT void *mremap(void *addr, size_t old_size, size_t new_size, int flags, ...
 	to = flags & MREMAP_FIXED ? va_arg(ap, void *) : NULL;
 	va_end(ap);
 	ret = next()->mremap(addr, old_size, new_size, flags, to);
-	if (ret == MAP_FAILED)
-		return ret;
-	if (ret != addr) {
-		gone(addr, old_size);
-		gone(ret, new_size);
-	} else if (new_size < old_size) {
-		gone((char *)addr + new_size, old_size - new_size);
-	}
+	if (held && ret != MAP_FAILED)
+		moved(addr, old_size, ret, new_size);
+	if (held)
+		let_go();
 	return ret;
 }
 

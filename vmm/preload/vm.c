@@ -673,15 +673,24 @@ void vm_starts(void)
 	pthread_mutex_unlock(&lock);
 }
 
-void vm_range_gone(uint64_t addr, uint64_t size)
+bool vm_hold_ranges(void)
 {
 	if (!atomic_load(&have_blocks))
-		return;
+		return false;
 	pthread_mutex_lock(&lock);
+	return true;
+}
+
+void vm_let_ranges_go(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+void vm_range_gone(uint64_t addr, uint64_t size)
+{
 	if (blocks_cut(&blocks, addr, page_round(size), ram_release))
 		say("out of memory: 0x%" PRIx64 " stays known as guest memory", addr);
 	publish();
-	pthread_mutex_unlock(&lock);
 }
 
 static int advise_block(const struct block *block, uint64_t addr, uint64_t until, int advice)

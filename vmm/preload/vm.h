@@ -35,7 +35,14 @@ int vm_clear_dirty_log(int fd, uint32_t slot);
 /* Before the first guest instruction: is anything protected at all? */
 void vm_starts(void);
 
-/* The VMM maps something else there, or nothing. */
+/*
+ * Between these two no range of the VMM becomes guest memory, nor ceases to be.
+ * false, and nothing to let go: there is none.
+ */
+bool vm_hold_ranges(void);
+void vm_let_ranges_go(void);
+
+/* The VMM has mapped something else there, or nothing; ranges are held. */
 void vm_range_gone(uint64_t addr, uint64_t size);
 
 /* madvise(2), for the parts of the range that are out of the map. */

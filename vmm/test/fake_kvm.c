@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct fake_file {
 struct fake_kvm_settings fake_kvm;
 static struct fake_file *files[MAX_FILES];
 static unsigned int runs;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static ino_t inode_of(int fd)
 {
@@ -64,10 +66,12 @@ static struct fake_file *new_file(enum kind kind, int *ret_fd)
 	file->kind = kind;
 	file->fd = memfd_create(names[kind], 0);
 	file->ino = inode_of(file->fd);
-	for (i = 0; i < MAX_FILES && files[i]; i++)
+	/* or one that was closed */
+	for (i = 0; i < MAX_FILES && files[i] && inode_of(files[i]->fd) == files[i]->ino; i++)
 		;
 	if (i == MAX_FILES || file->fd < 0)
 		abort();
+	free(files[i]);
 	files[i] = file;
 	*ret_fd = file->fd;
 	return file;
@@ -353,15 +357,10 @@ static int vcpu_ioctl(unsigned long request, unsigned long arg)
 	return fail(ENOTTY);
 }
 
-int ioctl(int fd, unsigned long request, ...)
+static int any_ioctl(int fd, unsigned long request, unsigned long arg)
 {
 	struct fake_file *file = file_of(fd);
-	unsigned long arg;
-	va_list ap;
 
-	va_start(ap, request);
-	arg = va_arg(ap, unsigned long);
-	va_end(ap);
 	if (file && file->kind == SYSTEM)
 		return system_ioctl(request, arg);
 	if (file && file->kind == VM)
@@ -369,6 +368,21 @@ int ioctl(int fd, unsigned long request, ...)
 	if (file && file->kind == VCPU)
 		return vcpu_ioctl(request, arg);
 	return syscall(SYS_ioctl, fd, request, arg);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	unsigned long arg;
+	va_list ap;
+	int ret;
+
+	va_start(ap, request);
+	arg = va_arg(ap, unsigned long);
+	va_end(ap);
+	pthread_mutex_lock(&lock);
+	ret = any_ioctl(fd, request, arg);
+	pthread_mutex_unlock(&lock);
+	return ret;
 }
 
 int open(const char *path, int flags, ...)
@@ -403,28 +417,39 @@ const struct fake_slot *fake_kvm_slot_at(int vm, uint64_t gpa)
 	return NULL;
 }
 
-int fake_guest_read(int vm, uint64_t gpa, uint8_t *ret)
+/* One byte, to the guest or from it. */
+static int guest_access(int vm, uint64_t gpa, uint8_t *byte, bool write)
 {
 	const struct fake_slot *s = fake_kvm_slot_at(vm, gpa);
+	uint64_t at = s ? gpa - s->gpa : 0;
+	uint8_t *mem = s ? (uint8_t *)(uintptr_t)(s->hva + at) : NULL;
 
-	if (!s)
+	if (!s || (write && s->flags & KVM_MEM_READONLY))
 		return -1;
 	if (s->gmem < 0)
-		*ret = *(uint8_t *)(uintptr_t)(s->hva + (gpa - s->gpa));
-	else if (pread(s->gmem, ret, 1, s->gmem_offset + (gpa - s->gpa)) != 1)
+		*(write ? mem : byte) = *(write ? byte : mem);
+	else if ((write ? pwrite(s->gmem, byte, 1, s->gmem_offset + at) :
+		  pread(s->gmem, byte, 1, s->gmem_offset + at)) != 1)
 		abort();
 	return 0;
 }
 
+int fake_guest_read(int vm, uint64_t gpa, uint8_t *ret)
+{
+	int err;
+
+	pthread_mutex_lock(&lock);
+	err = guest_access(vm, gpa, ret, false);
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
 int fake_guest_write(int vm, uint64_t gpa, uint8_t value)
 {
-	const struct fake_slot *s = fake_kvm_slot_at(vm, gpa);
+	int err;
 
-	if (!s || s->flags & KVM_MEM_READONLY)
-		return -1;
-	if (s->gmem < 0)
-		*(uint8_t *)(uintptr_t)(s->hva + (gpa - s->gpa)) = value;
-	else if (pwrite(s->gmem, &value, 1, s->gmem_offset + (gpa - s->gpa)) != 1)
-		abort();
-	return 0;
+	pthread_mutex_lock(&lock);
+	err = guest_access(vm, gpa, &value, true);
+	pthread_mutex_unlock(&lock);
+	return err;
 }

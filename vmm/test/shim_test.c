@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -712,6 +713,51 @@ static void case_fork_beside_threads(void)
 	}
 }
 
+static void close_in_handler(int sig)
+{
+	(void)sig;
+	close(vm);
+}
+
+/* The shim writes to a pipe that nobody reads: the signal comes at once. */
+static void case_signal_before_the_guest(void)
+{
+	int ends[2];
+
+	must(!set_slot(0, KVM_MEM_READONLY, 0, MIB, new_ram(MIB)));
+	must(!pipe(ends) && dup2(ends[1], 2) == 2 && !close(ends[0]) && !close(ends[1]));
+	must(signal(SIGPIPE, close_in_handler) != SIG_ERR);
+	alarm(20);
+	must(!ioctl(ioctl(vm, KVM_CREATE_VCPU, 0UL), KVM_RUN, 0UL) && fake_kvm_runs() == 1);
+}
+
+/* Each time the kernel may give what the other thread has just unmapped. */
+static void *map_and_unmap(void *number)
+{
+	uint32_t id = (uintptr_t)number;
+
+	for (int i = 0; i < 500; i++) {
+		uint8_t *ram = new_ram(16 * PAGE);
+
+		*ram = 0x10 + id;
+		must(!set_slot(id, 0, id * 16 * MIB, 16 * PAGE, ram));
+		must(guest_byte(id * 16 * MIB) == 0x10 + (int)id);
+		must_be_one(id * 16 * MIB, ram);
+		must(!set_slot(id, 0, 0, 0, ram) && !munmap(ram, 16 * PAGE));
+	}
+	return NULL;
+}
+
+static void case_unmap_beside_threads(void)
+{
+	pthread_t thread[3];
+
+	for (uintptr_t i = 0; i < 3; i++)
+		must(!pthread_create(&thread[i], NULL, map_and_unmap, (void *)(i + 1)));
+	for (int i = 0; i < 3; i++)
+		must(!pthread_join(thread[i], NULL));
+}
+
 static void case_observe(void)
 {
 	uint8_t *ram = new_ram(RAM);
@@ -769,6 +815,8 @@ static const struct shim_case {
 	{ "what a child does is not the VMM's", case_child, NULL, NULL },
 	{ "a VMM that forks before it has a VM is protected", case_daemon, NULL, NULL },
 	{ "a child is not stopped by what other threads did", case_fork_beside_threads, NULL, NULL },
+	{ "a signal handler before the guest runs", case_signal_before_the_guest, "permissive", NULL },
+	{ "an address is used again by another thread", case_unmap_beside_threads, NULL, NULL },
 	{ "observe changes nothing", case_observe, "observe", NULL },
 };
 
