@@ -14,6 +14,8 @@
 struct backing {
 	struct offmap_mem *mem;
 	unsigned int refs;
+	/* serial of the VM: KVM gives it to no other */
+	uint64_t owner;
 };
 
 struct block {

@@ -37,6 +37,8 @@ struct slot {
 struct vm {
 	struct vm *next;
 	int fd;
+	/* descriptors are used again, this is not */
+	uint64_t serial;
 	uint32_t max_slots;
 	size_t nr_slots;
 	struct slot *slot;

@@ -127,12 +127,33 @@ static int move_pages(struct offmap_mem *mem, const uint8_t *from,
  * knows; what is shared may have pages that are not mapped, and a file has
  * contents that nobody has read yet: those are looked at, all of them.
  */
-static int move_contents(struct offmap_mem *mem, uint64_t addr, uint64_t size)
+static void find_present(int pagemap, uint64_t addr, size_t nr, bool there[BATCH])
+{
+	uint64_t entry[BATCH];
+	ssize_t got = -1;
+
+	if (pagemap >= 0)
+		got = pread(pagemap, entry, nr * 8, addr / page_bytes() * 8);
+	for (size_t i = 0; i < nr; i++)
+		there[i] = got != (ssize_t)(nr * 8) ||
+			   entry[i] & (PM_PRESENT | PM_SWAPPED);
+}
+
+/* guest_memfd is never swapped out, and a page that is looked at comes to be. */
+static void find_resident(uint64_t addr, size_t nr, bool there[BATCH])
+{
+	unsigned char resident[BATCH];
+	bool known = !mincore((void *)(uintptr_t)addr, nr * page_bytes(), resident);
+
+	for (size_t i = 0; i < nr; i++)
+		there[i] = !known || resident[i] & 1;
+}
+
+static int move_contents(struct offmap_mem *mem, uint64_t addr, uint64_t size, bool ours)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	bool private_anonymous = true;
 	uint64_t page = page_bytes();
-	uint64_t entry[BATCH];
 	bool there[BATCH];
 	struct vma *vmas;
 	size_t nr_vmas;
@@ -147,13 +168,11 @@ static int move_contents(struct offmap_mem *mem, uint64_t addr, uint64_t size)
 		free(vmas);
 	for (uint64_t done = 0; !err && done < size; done += BATCH * page) {
 		size_t nr = (size - done) / page < BATCH ? (size - done) / page : BATCH;
-		ssize_t got = -1;
 
-		if (fd >= 0 && private_anonymous)
-			got = pread(fd, entry, nr * 8, (addr + done) / page * 8);
-		for (size_t i = 0; i < nr; i++)
-			there[i] = got != (ssize_t)(nr * 8) ||
-				   entry[i] & (PM_PRESENT | PM_SWAPPED);
+		if (ours)
+			find_resident(addr + done, nr, there);
+		else
+			find_present(private_anonymous ? fd : -1, addr + done, nr, there);
 		err = move_pages(mem, (const uint8_t *)(uintptr_t)addr + done, done,
 				 there, nr);
 	}
@@ -162,17 +181,14 @@ static int move_contents(struct offmap_mem *mem, uint64_t addr, uint64_t size)
 	return err;
 }
 
-int ram_protect(int vm, uint64_t addr, uint64_t size,
-		struct backing **ret_backing, char ret_why[RAM_WHY])
+static int replace(int vm, uint64_t addr, uint64_t size, bool ours,
+		   struct backing **ret_backing, char ret_why[RAM_WHY])
 {
 	struct backing *backing;
 	struct offmap_support support;
 	void *mapped;
 	int err;
 
-	err = ram_check(addr, size, ret_why);
-	if (err)
-		return err;
 	backing = calloc(1, sizeof(*backing));
 	if (!backing) {
 		snprintf(ret_why, RAM_WHY, "out of memory");
@@ -185,7 +201,7 @@ int ram_protect(int vm, uint64_t addr, uint64_t size,
 		snprintf(ret_why, RAM_WHY, "no memory out of the direct map: %s", strerror(-err));
 	if (err)
 		goto free_backing;
-	err = move_contents(backing->mem, addr, size);
+	err = move_contents(backing->mem, addr, size, ours);
 	if (!err)
 		err = offmap_map(backing->mem, (void *)(uintptr_t)addr, 0, size,
 				 OFFMAP_MAP_FIXED, &mapped);
@@ -200,6 +216,30 @@ free_mem:
 	offmap_free(backing->mem);
 free_backing:
 	free(backing);
+	return err;
+}
+
+int ram_protect(int vm, uint64_t addr, uint64_t size,
+		struct backing **ret_backing, char ret_why[RAM_WHY])
+{
+	int err = ram_check(addr, size, ret_why);
+
+	return err ? err : replace(vm, addr, size, false, ret_backing, ret_why);
+}
+
+/* No copy stays behind; if it cannot be removed it is still out of the map. */
+static void discard(const struct block *block, uint64_t addr, uint64_t size)
+{
+	offmap_discard(block->backing->mem, block->offset + (addr - block->addr), size);
+}
+
+int ram_move(int vm, const struct block *block, uint64_t addr, uint64_t size,
+	     struct backing **ret_backing, char ret_why[RAM_WHY])
+{
+	int err = replace(vm, addr, size, true, ret_backing, ret_why);
+
+	if (!err)
+		discard(block, addr, size);
 	return err;
 }
 
@@ -222,8 +262,7 @@ int ram_expose(const struct block *block, uint64_t addr, uint64_t size)
 		munmap(copy, size);
 		return err;
 	}
-	/* no copy stays behind; if it cannot be removed it is still out of the map */
-	offmap_discard(block->backing->mem, block->offset + (addr - block->addr), size);
+	discard(block, addr, size);
 	return 0;
 }
 

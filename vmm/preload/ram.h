@@ -22,6 +22,10 @@ int ram_check(uint64_t addr, uint64_t size, char ret_why[RAM_WHY]);
 int ram_protect(int vm, uint64_t addr, uint64_t size,
 		struct backing **ret_backing, char ret_why[RAM_WHY]);
 
+/* The same for a range of a block, which is a memory of another VM. */
+int ram_move(int vm, const struct block *block, uint64_t addr, uint64_t size,
+	     struct backing **ret_backing, char ret_why[RAM_WHY]);
+
 /* The other way round: ordinary memory with the same contents. */
 int ram_expose(const struct block *block, uint64_t addr, uint64_t size);
 

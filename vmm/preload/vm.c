@@ -88,11 +88,13 @@ static void forget(struct vm *vm)
 static struct vm *new_vm(int fd)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
+	static uint64_t serial;
 	int slots;
 
 	if (!vm)
 		return NULL;
 	vm->fd = fd;
+	vm->serial = ++serial;
 	slots = next()->ioctl(fd, KVM_CHECK_EXTENSION, (unsigned long)KVM_CAP_NR_MEMSLOTS);
 	vm->max_slots = slots < 0 ? 0 : slots;
 	vm->next = vms;
@@ -400,6 +402,7 @@ static int protect(struct vm *vm, const struct slot *slot, uint64_t addr, uint64
 		err = refuse(slot, addr, until, why);
 		return err ? err : mark_plain(addr, until, false);
 	}
+	backing->owner = vm->serial;
 	err = blocks_add(&blocks, &(struct block){
 		.addr = addr, .size = until - addr, .backing = backing,
 		.window = gpa < WINDOW_END });
@@ -408,6 +411,29 @@ static int protect(struct vm *vm, const struct slot *slot, uint64_t addr, uint64
 	say_verbose("guest memory 0x%" PRIx64 "-0x%" PRIx64 " is out of the direct map",
 		    gpa, gpa + (until - addr) - 1);
 	return 0;
+}
+
+/* A VM that is made anew, with the memory of the one before. */
+static int adopt(struct vm *vm, const struct slot *slot, uint64_t addr, uint64_t until,
+		 const struct block *block)
+{
+	struct block new = { .addr = addr, .size = until - addr, .window = block->window };
+	/* the list may move */
+	const struct block old = *block;
+	char why[RAM_WHY];
+	int err;
+
+	err = blocks_make_room(&blocks);
+	if (err)
+		return err;
+	err = ram_move(vm->fd, &old, addr, until - addr, &new.backing, why);
+	if (err) {
+		err = refuse(slot, addr, until, why);
+		return err ? err : expose(&old, addr, until);
+	}
+	new.backing->owner = vm->serial;
+	err = blocks_cut(&blocks, addr, until - addr, ram_release);
+	return err ? err : blocks_add(&blocks, &new);
 }
 
 static const char *alias_reason(const struct slot *slot, const struct slot *alias)
@@ -434,7 +460,8 @@ static int prepare_run(struct vm *vm, struct slot *slot, uint64_t addr,
 	if (!block && (read_only || !alias))
 		return read_only ? 0 : protect(vm, slot, addr, until);
 	if (!read_only && !alias)
-		return 0;
+		return block->backing->owner == vm->serial ? 0 :
+		       adopt(vm, slot, addr, until, block);
 	if (!window) {
 		err = refuse(slot, addr, until, alias_reason(slot, alias ? alias : slot));
 		if (err)

@@ -623,6 +623,47 @@ static void case_list_of_slots(void)
 	free(slots);
 }
 
+/* The VMM resets its guest by making a new VM with the same memory. */
+static void case_vm_is_made_anew(void)
+{
+	uint8_t *ram = new_ram(RAM);
+	int kvm = open("/dev/kvm", O_RDWR), old = vm;
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	ram[MIB] = 6;
+	ram[5 * MIB] = 7;
+	/* half of it while the old VM is there, half when it is closed */
+	must(!set_slot(0, 0, 0, 0, ram));
+	vm = ioctl(kvm, KVM_CREATE_VM, 0UL);
+	must(vm >= 0 && !set_slot(0, 0, 0, 4 * MIB, ram));
+	must(guest_byte(MIB) == 6 && is_protected(0) && is_protected(MIB));
+	must(!close(old));
+	must(!set_slot(1, 0, 4 * MIB, RAM - 4 * MIB, ram + 4 * MIB));
+	must(guest_byte(5 * MIB) == 7 && is_protected(5 * MIB));
+	must_be_one(MIB, ram + MIB);
+	must_be_one(5 * MIB, ram + 5 * MIB);
+	run_vcpu();
+	/* nothing for it: the call fails, and the memory is as it was */
+	must(!close(vm));
+	vm = ioctl(kvm, KVM_CREATE_VM, 0UL);
+	fake_kvm.create_gmem_error = ENOMEM;
+	must(set_slot(1, 0, 4 * MIB, RAM - 4 * MIB, ram + 4 * MIB) == -1 && errno == EPERM);
+	fake_kvm.create_gmem_error = 0;
+	must(!set_slot(1, 0, 4 * MIB, RAM - 4 * MIB, ram + 4 * MIB));
+	must(guest_byte(5 * MIB) == 0xa5 && is_protected(5 * MIB));
+}
+
+/* Another VM that is there has it: that is an alias. */
+static void case_two_vms(void)
+{
+	uint8_t *ram = new_ram(RAM);
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	vm = ioctl(open("/dev/kvm", O_RDWR), KVM_CREATE_VM, 0UL);
+	set_slot(0, 0, 0, RAM, ram);
+	must(false);
+}
+
 static size_t listed(void)
 {
 	struct slot_line *slots;
@@ -811,6 +852,8 @@ static const struct shim_case {
 	{ "a slot that can be moved nowhere", case_move_fails, NULL, NULL },
 	{ "no memory for the shim's own lists", case_no_memory_for_lists, NULL, NULL },
 	{ "a closed VM's number is used again", case_vm_number_is_used_again, NULL, NULL },
+	{ "a VM is made anew, with the same memory", case_vm_is_made_anew, NULL, NULL },
+	{ "two VMs with the same memory are stopped", case_two_vms, NULL, "a page can be in one slot only" },
 	{ "the list of slots is right", case_list_of_slots, NULL, NULL },
 	{ "what a child does is not the VMM's", case_child, NULL, NULL },
 	{ "a VMM that forks before it has a VM is protected", case_daemon, NULL, NULL },
