@@ -167,11 +167,11 @@ static void let_go(void)
 	inside = false;
 }
 
-static void gone(void *addr, size_t size)
+static void gone(void *addr, size_t size, bool replaced)
 {
 	int error = errno;
 
-	vm_range_gone((uintptr_t)addr, size);
+	vm_range_gone((uintptr_t)addr, size, replaced);
 	errno = error;
 }
 
@@ -181,8 +181,9 @@ EXPORT void *mmap(void *addr, size_t size, int prot, int flags, int fd,
 	bool held = flags & MAP_FIXED && hold();
 	void *ret = next()->mmap(addr, size, prot, flags, fd, offset);
 
+	/* what nobody may look at is as good as nothing */
 	if (held && ret != MAP_FAILED)
-		gone(ret, size);
+		gone(ret, size, prot != PROT_NONE);
 	if (held)
 		let_go();
 	return ret;
@@ -201,7 +202,7 @@ EXPORT int munmap(void *addr, size_t size)
 	int ret = next()->munmap(addr, size);
 
 	if (held && !ret)
-		gone(addr, size);
+		gone(addr, size, false);
 	if (held)
 		let_go();
 	return ret;
@@ -210,10 +211,10 @@ EXPORT int munmap(void *addr, size_t size)
 static void moved(char *from, size_t old_size, char *to, size_t new_size)
 {
 	if (to != from) {
-		gone(from, old_size);
-		gone(to, new_size);
+		gone(from, old_size, false);
+		gone(to, new_size, true);
 	} else if (new_size < old_size) {
-		gone(from + new_size, old_size - new_size);
+		gone(from + new_size, old_size - new_size, false);
 	}
 }
 

@@ -713,10 +713,63 @@ void vm_let_ranges_go(void)
 	pthread_mutex_unlock(&lock);
 }
 
-void vm_range_gone(uint64_t addr, uint64_t size)
+static bool range_is_protected(uint64_t addr, uint64_t until)
 {
-	if (blocks_cut(&blocks, addr, page_round(size), ram_release))
+	const struct block *block = NULL;
+
+	while (addr < until && !(block && block->backing))
+		addr = blocks_run(&blocks, addr, until, &block);
+	return block && block->backing;
+}
+
+static int suspend(struct vm *vm, struct slot *slot)
+{
+	int err = uninstall(vm, slot);
+
+	slot->active = err;
+	if (err)
+		say("the VMM has mapped other memory over slot %u, and the guest keeps what it had: %s",
+		    slot->id, strerror(-err));
+	return err;
+}
+
+static void resume(struct vm *vm, struct slot *slot)
+{
+	int err = prepare(vm, slot);
+
+	if (!err)
+		err = install(vm, slot);
+	slot->active = !err;
+	if (err)
+		say("the VMM has mapped other memory over slot %u, which is gone from the guest: %s",
+		    slot->id, strerror(-err));
+}
+
+/* Slots that are away, with what is behind them now. */
+static void resume_slots_of(uint64_t addr, uint64_t until)
+{
+	for (struct vm *vm = vms; vm; vm = vm->next) {
+		for (size_t i = 0; i < vm->nr_slots; i++) {
+			struct slot *s = &vm->slot[i];
+
+			if (!s->active && s->addr < until && addr < s->addr + s->size)
+				resume(vm, s);
+		}
+	}
+}
+
+void vm_range_gone(uint64_t addr, uint64_t size, bool replaced)
+{
+	uint64_t until = addr + page_round(size);
+
+	/* KVM follows ordinary mappings by itself, but has guest_memfd as a file */
+	replaced = replaced && range_is_protected(addr, until);
+	if (replaced)
+		for_slots_of(addr, until, suspend);
+	if (blocks_cut(&blocks, addr, until - addr, ram_release))
 		say("out of memory: 0x%" PRIx64 " stays known as guest memory", addr);
+	if (replaced)
+		resume_slots_of(addr, until);
 	publish();
 }
 

@@ -42,8 +42,11 @@ void vm_starts(void);
 bool vm_hold_ranges(void);
 void vm_let_ranges_go(void);
 
-/* The VMM has mapped something else there, or nothing; ranges are held. */
-void vm_range_gone(uint64_t addr, uint64_t size);
+/*
+ * The VMM has mapped something else there (replaced) or nothing; ranges are
+ * held.  Slots that show what is replaced are made anew.
+ */
+void vm_range_gone(uint64_t addr, uint64_t size, bool replaced);
 
 /* madvise(2), for the parts of the range that are out of the map. */
 int vm_advise(uint64_t addr, uint64_t size, int advice);

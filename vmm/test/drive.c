@@ -105,17 +105,18 @@ static void do_discard(const uint8_t *b)
 			differ("contents after madvise", unit);
 }
 
-/* A VMM takes memory away only when no slot has it. */
+/* A VMM unmaps memory only when no slot has it; it may map over it at any time. */
 static void do_replace(const uint8_t *b)
 {
 	uint64_t unit = b[0] % UNITS, units = 1 + b[1] % (UNITS - unit);
 	void *at = arena + unit * UNIT;
+	bool unmap = b[2] & 1;
 
 	for (int i = 0; i < SLOTS; i++)
 		if (model[i].there && model[i].unit < unit + units &&
 		    unit < model[i].unit + model[i].size / UNIT)
-			return;
-	if (b[2] & 1 && munmap(at, units * UNIT))
+			unmap = false;
+	if (unmap && munmap(at, units * UNIT))
 		abort();
 	if (mmap(at, units * UNIT, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != at)

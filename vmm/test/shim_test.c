@@ -664,6 +664,41 @@ static void case_two_vms(void)
 	must(false);
 }
 
+static void map_fixed(uint8_t *at, uint64_t size, int prot)
+{
+	must(mmap(at, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at);
+}
+
+/* Other memory over a slot: the guest sees it, and it is protected as well. */
+static void case_mapped_over(void)
+{
+	uint8_t *ram = new_ram(RAM), *other = new_ram(PAGE);
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	run_vcpu();
+	memset(ram, 7, RAM);
+	map_fixed(ram + 2 * MIB, MIB, PROT_READ | PROT_WRITE);
+	must(guest_byte(2 * MIB) == 0 && guest_byte(MIB) == 7 && guest_byte(3 * MIB) == 7);
+	must(is_protected(MIB) && is_protected(2 * MIB) && is_protected(3 * MIB));
+	must_be_one(2 * MIB, ram + 2 * MIB);
+	*other = 8;
+	must(mremap(other, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, ram + 5 * MIB) ==
+	     ram + 5 * MIB);
+	must(guest_byte(5 * MIB) == 8 && guest_byte(5 * MIB + PAGE) == 7);
+	must_be_one(5 * MIB, ram + 5 * MIB);
+	must_be_one(6 * MIB, ram + 6 * MIB);
+	/* it cannot be protected: no slot, rather than one that shows other memory */
+	fake_kvm.create_gmem_error = ENOMEM;
+	map_fixed(ram + 2 * MIB, MIB, PROT_READ | PROT_WRITE);
+	must(guest_byte(2 * MIB) == -1);
+	fake_kvm.create_gmem_error = 0;
+	must(!set_slot(0, 0, 0, 0, ram) && !set_slot(0, 0, 0, RAM, ram));
+	must_be_one(2 * MIB, ram + 2 * MIB);
+	/* only reserved from now on: the VMM is about to delete the slot */
+	map_fixed(ram, RAM, PROT_NONE);
+	must(guest_byte(MIB) == 7 && !set_slot(0, 0, 0, 0, ram));
+}
+
 static size_t listed(void)
 {
 	struct slot_line *slots;
@@ -854,6 +889,7 @@ static const struct shim_case {
 	{ "a closed VM's number is used again", case_vm_number_is_used_again, NULL, NULL },
 	{ "a VM is made anew, with the same memory", case_vm_is_made_anew, NULL, NULL },
 	{ "two VMs with the same memory are stopped", case_two_vms, NULL, "a page can be in one slot only" },
+	{ "other memory is mapped over a slot", case_mapped_over, NULL, NULL },
 	{ "the list of slots is right", case_list_of_slots, NULL, NULL },
 	{ "what a child does is not the VMM's", case_child, NULL, NULL },
 	{ "a VMM that forks before it has a VM is protected", case_daemon, NULL, NULL },
