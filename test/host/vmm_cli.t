@@ -32,8 +32,9 @@ completed() {
 
 ok "it builds without a warning" make -s -C "$VMM" O="$O" all "$O/lib/libfake_kvm.so"
 
-if make -s -C "$VMM" O="$O" "$O/san/text_test" >"$WORK/log" 2>&1; then
+if make -s -C "$VMM" O="$O" "$O/san/text_test" "$O/san/audit_test" >"$WORK/log" 2>&1; then
 	tap_guest "$("$O/san/text_test")"
+	tap_guest "$("$O/san/audit_test")"
 else
 	tap_fail "unit tests build" "$(cat "$WORK/log")"
 fi

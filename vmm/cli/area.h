@@ -18,10 +18,11 @@ struct area {
 	char path[64];
 
 	uint64_t pages;
-	/* errno why this area could not be looked at, or 0. */
+	/* errno why this area could not be looked at, or not all of it; or 0. */
 	int error;
 	/* Frame of each page, 0 where there is none. */
 	uint64_t *pfn;
+	/* Pages that have one; those that have lost it when they are judged do not count. */
 	uint64_t present;
 	/* Our view of guest_memfd; NULL for memory read through the process. */
 	uint8_t *view;
@@ -30,16 +31,16 @@ struct area {
 	uint64_t in_tables;
 	/* kcore shows the contents of the page; all zeroes prove nothing. */
 	uint64_t in_core;
-	/* The page is all zeroes, so kcore cannot tell. */
+	/* The page is all zeroes or cannot be read, so kcore cannot tell. */
 	uint64_t blank;
 	/* Either of the two. */
 	uint64_t reachable;
 };
 
-/* Finds the frames.  What it maps stays, so that the frames stay. */
+/* Finds the frames.  What it maps stays mapped; the guest may give frames back. */
 void area_find_frames(struct area *area);
 
-/* Asks the kernel about each frame. */
+/* Asks the kernel about each frame; the view is to be newer than the frames. */
 void area_judge(struct area *area, const struct kernel_view *view);
 
 /*
