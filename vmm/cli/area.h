@@ -17,6 +17,9 @@ struct area {
 	/* Of a mapping without a slot: what is mapped. */
 	char path[64];
 
+	/* Only what the VMM has mapped of it can be seen: the guest may have more. */
+	bool partly;
+
 	uint64_t pages;
 	/* errno why this area could not be looked at, or not all of it; or 0. */
 	int error;

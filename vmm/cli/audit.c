@@ -22,6 +22,13 @@ static const char *through(const struct area *area)
 	return area->in_core ? "direct map: kcore reads it" : "-";
 }
 
+/* Names of other people's processes and files: a terminal is to obey none. */
+static void print_name(const char *name)
+{
+	for (; *name; name++)
+		putchar(*name >= ' ' && *name <= '~' ? *name : '?');
+}
+
 static void print_size(uint64_t size)
 {
 	if (size >= 1UL << 20 && !(size & ((1UL << 20) - 1)))
@@ -32,8 +39,8 @@ static void print_size(uint64_t size)
 
 static void print_vm(const struct vm_report *report)
 {
-	printf("%s, process %d, VM %d: ", report->vm.name, report->vm.pid,
-	       report->vm.vm_fd);
+	print_name(report->vm.name);
+	printf(", process %d, VM %d: ", report->vm.pid, report->vm.vm_fd);
 	if (report->error)
 		printf("cannot be looked at: %s\n", strerror(report->error));
 	else if (report->from_shim)
@@ -53,9 +60,11 @@ static void print_vm(const struct vm_report *report)
 		else
 			printf("  %-5s 0x%012" PRIx64 " ", "-", a->slot.addr);
 		print_size(a->slot.size);
-		printf("  %-9s %9" PRIu64 " %9" PRIu64 "  %s%s%s\n",
+		printf("  %-9s %9" PRIu64 " %9" PRIu64 "  %s%s",
 		       slot_kind_name(a->slot.kind), a->present, a->reachable,
-		       through(a), *a->path ? "  " : "", a->path);
+		       through(a), *a->path ? "  " : "");
+		print_name(a->path);
+		printf("%s\n", a->partly ? ", only what the VMM has touched: it has closed the file" : "");
 	}
 	printf("  %s: the kernel can reach %" PRIu64 " of %" PRIu64 " pages",
 	       verdict_name(report->verdict), report->reachable, report->present);
@@ -77,6 +86,7 @@ static void print_area_json(struct json *json, const struct vm_report *report,
 	json_number(json, "address", a->slot.addr);
 	json_number(json, "size", a->slot.size);
 	json_string(json, "kind", slot_kind_name(a->slot.kind));
+	json_bool(json, "partly", a->partly);
 	json_number(json, "pages", a->pages);
 	json_number(json, "present", a->present);
 	json_number(json, "reachable", a->reachable);
@@ -118,8 +128,8 @@ static void print_json(const struct kernel_view *view,
 	json_end(&json);
 }
 
-static void print_human(const struct kernel_view *view,
-			const struct vm_report *reports, size_t nr)
+void audit_print(const struct kernel_view *view, const struct vm_report *reports,
+		 size_t nr)
 {
 	if (!view->tables)
 		printf("without the page tables (%s): blank pages cannot be judged\n",
@@ -162,7 +172,7 @@ static int audit(pid_t pid, bool as_json)
 	for (size_t i = 0; !status && i < nr; i++)
 		report_judge(&reports[i], &view);
 	if (!status) {
-		(as_json ? print_json : print_human)(&view, reports, nr);
+		(as_json ? print_json : audit_print)(&view, reports, nr);
 		for (size_t i = 0; i < nr; i++) {
 			if (reports[i].verdict == REACHABLE)
 				status = EXIT_NO;

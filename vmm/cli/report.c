@@ -92,6 +92,7 @@ static int add_mappings(struct vm_report *report)
 			/* closed by the VMM: its own page tables have to do */
 			if (area->slot.gmem_fd < 0)
 				area->slot.gmem_fd = -1;
+			area->partly = area->slot.gmem_fd < 0;
 		}
 	}
 	if (!err)
@@ -130,7 +131,7 @@ void report_judge(struct vm_report *report, const struct kernel_view *view)
 		else
 			report->reachable += area->reachable;
 		/* without the page tables, blank pages were not looked at */
-		if (area->error || (!view->tables && area->blank))
+		if (area->error || area->partly || (!view->tables && area->blank))
 			blind = true;
 	}
 	report->verdict = report->reachable ? REACHABLE : blind ? UNKNOWN : ABSENT;

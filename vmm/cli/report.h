@@ -35,6 +35,10 @@ void report_judge(struct vm_report *report, const struct kernel_view *view);
 
 const char *verdict_name(enum verdict verdict);
 
+/* For people; in audit.c. */
+void audit_print(const struct kernel_view *view, const struct vm_report *reports,
+		 size_t nr);
+
 void report_free(struct vm_report *report);
 
 #endif

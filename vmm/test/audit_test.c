@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* What audit makes of memory that changes, or fails, while it looks. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "area.h"
+#include "cmd.h"
 #include "page.h"
 #include "procfs.h"
 #include "report.h"
@@ -79,7 +82,7 @@ static struct area new_area(void)
 	in_tables = in_core = 0;
 	contents = 0x5a;
 	memset(page, contents, PAGE);
-	gmem = memfd_create("gmem", MFD_CLOEXEC);
+	gmem = memfd_create("kvm-gmem", MFD_CLOEXEC);
 	for (int i = 0; i < PAGES; i++) {
 		frame[i] = 100 + i;
 		if (pwrite(gmem, page, PAGE, i * PAGE) != (ssize_t)PAGE)
@@ -148,10 +151,86 @@ static void test_lost_page(void)
 	is_int(area.reachable, 1, "a page lost later: the others are judged");
 }
 
+static void add_mapping(struct vm_report *report, bool close_it)
+{
+	struct area area = new_area();
+	struct kernel_view view = { .tables = (void *)1, .kcore = (void *)1 };
+	struct stat st;
+
+	if (fstat(gmem, &st))
+		abort();
+	if (close_it)
+		close(gmem);
+	base = 1UL << 30;
+	mapping = (struct vma){
+		.start = base, .end = base + area.slot.size, .writable = true, .shared = true,
+		.inode = st.st_ino, .path = "/memfd:kvm-gmem (deleted)",
+	};
+	*report = (struct vm_report){
+		.vm = { .pid = getpid(), .name = "odd\033[31m\x9b\tname", .slots_fd = -1 }
+	};
+	report_find(report);
+	report_judge(report, &view);
+	if (!close_it)
+		close(gmem);
+}
+
+static void test_closed_by_vmm(void)
+{
+	struct vm_report report;
+
+	add_mapping(&report, false);
+	is_int(report.verdict, ABSENT, "a VMM without the shim: its guest_memfd is looked at");
+	report_free(&report);
+	add_mapping(&report, true);
+	is_int(report.verdict, UNKNOWN, "a guest_memfd that the VMM has closed: there is no telling");
+	report_free(&report);
+}
+
+static void test_names(void)
+{
+	char said[4096] = "";
+	struct vm_report report;
+	int out = dup(1), to = memfd_create("stdout", MFD_CLOEXEC);
+	struct kernel_view view = { .tables = (void *)1, .kcore = (void *)1 };
+
+	add_mapping(&report, true);
+	snprintf(report.area[0].path, sizeof(report.area[0].path), "/dir\r\x7f\xc2\x9b" "file");
+	fflush(stdout);
+	dup2(to, 1);
+	audit_print(&view, &report, 1);
+	fflush(stdout);
+	dup2(out, 1);
+	if (pread(to, said, sizeof(said) - 1, 0) < 0)
+		abort();
+	ok(strstr(said, "odd?[31m??name, process"), "names of processes have no control bytes");
+	ok(strstr(said, "/dir????file, only what"), "paths have none either");
+	report_free(&report);
+}
+
+/* audit.c is here for how it prints. */
+int fail(int status, const char *format, ...)
+{
+	(void)format;
+	return status;
+}
+
+void kernel_view_open(struct kernel_view *ret_view)
+{
+	*ret_view = (struct kernel_view){ 0 };
+}
+
+void kernel_view_close(struct kernel_view *view)
+{
+	(void)view;
+}
+
 int main(void)
 {
 	test_frames();
 	test_frames_change();
 	test_lost_page();
+	test_closed_by_vmm();
+	test_names();
 	return done();
 }
