@@ -72,11 +72,14 @@ chmod +x "$WORK/script"
 cp "$(command -v env)" "$WORK/foreign"
 printf '\x01' | dd of="$WORK/foreign" bs=1 seek=4 conv=notrunc status=none
 ok "run: no VMM given: 2" gives 2 usage fake run
+sed 's/ld-linux/ld-musl-/' "$(command -v env)" >"$WORK/musl"
+chmod +x "$WORK/musl"
 ok "run: not there: 127" gives 127 'is not there' fake run -- nothing-like-it
 ok "run: not executable: 126" gives 126 'not an executable' fake run -- "$WORK/data"
 ok "run: a script: 125" gives 125 'name the VMM itself' fake run -- "$WORK/script"
 ok "run: for another machine: 125" gives 125 'another machine' fake run -- "$WORK/foreign"
 ok "run: linked statically: 125" gives 125 'linked statically' fake run -- busybox
+ok "run: linked to another libc: 125" gives 125 "another dynamic linker than glibc" fake run -- "$WORK/musl"
 if [ "$(id -u)" = 0 ]; then
 	cp "$(command -v env)" "$WORK/setuid"
 	chown 1:1 "$WORK/setuid"

@@ -27,6 +27,7 @@ static const char *const texts[] = {
 	[VMM_NOT_ELF] = "is no ELF program but a script or the like: name the VMM itself",
 	[VMM_FOREIGN] = "is a program for another machine than this offmap",
 	[VMM_STATIC] = "is linked statically: nothing can be loaded into it, it has to use liboffmap itself",
+	[VMM_OTHER_LIBC] = "has another dynamic linker than glibc's, for which the shim is not built: it has to use liboffmap itself",
 	[VMM_SETUID] = "is setuid or setgid: the dynamic linker ignores LD_PRELOAD for it",
 	[VMM_CAPABILITIES] = "has file capabilities: the dynamic linker ignores LD_PRELOAD for it",
 };
@@ -75,6 +76,20 @@ static enum vmm_verdict search(const char *name, char path[PATH_MAX])
 	return denied ? VMM_NOT_EXECUTABLE : VMM_NOT_FOUND;
 }
 
+/*
+ * Others, such as musl's, do not say what they would load when they are asked:
+ * they start the program.
+ */
+static enum vmm_verdict check_linker(int fd, const Elf64_Phdr *ph)
+{
+	char name[PATH_MAX] = "";
+
+	if (ph->p_filesz >= sizeof(name) ||
+	    pread(fd, name, ph->p_filesz, ph->p_offset) != (ssize_t)ph->p_filesz)
+		return VMM_NOT_ELF;
+	return strstr(name, "ld-linux") ? VMM_FINE : VMM_OTHER_LIBC;
+}
+
 static enum vmm_verdict check_elf(int fd)
 {
 	Elf64_Ehdr header;
@@ -92,7 +107,7 @@ static enum vmm_verdict check_elf(int fd)
 		if (pread(fd, &ph, sizeof(ph), at) != sizeof(ph))
 			return VMM_NOT_ELF;
 		if (ph.p_type == PT_INTERP)
-			return VMM_FINE;
+			return check_linker(fd, &ph);
 	}
 	return VMM_STATIC;
 }
