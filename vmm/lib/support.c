@@ -52,8 +52,9 @@ static int probe_vm(int vm, struct offmap_support *support)
 	int slots = ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
 	int64_t flags = gmem_flags_of(vm);
 
+	/* every VM knows this one: a vCPU says EINVAL to what it does not know */
 	if (slots < 0)
-		return -errno;
+		return errno == EINVAL ? -ENOTTY : -errno;
 	support->max_slots = slots;
 	if (flags < 0) {
 		refuse(support, OFFMAP_REASON_NO_GUEST_MEMFD, -flags);

@@ -354,7 +354,7 @@ static int vcpu_ioctl(unsigned long request, unsigned long arg)
 	}
 #endif
 	}
-	return fail(ENOTTY);
+	return fail(EINVAL);
 }
 
 static int any_ioctl(int fd, unsigned long request, unsigned long arg)

@@ -112,7 +112,7 @@ static void test_probe_bad_input(void)
 static void test_create_bad_input(void)
 {
 	struct offmap_mem *mem = (void *)1;
-	int vm, kvm;
+	int vm, kvm, vcpu;
 
 	fake_kvm_reset();
 	vm = new_vm();
@@ -126,6 +126,9 @@ static void test_create_bad_input(void)
 	is_int(offmap_create(987, MIB, 0, &mem), -EBADF, "create: a closed VM");
 	is_int(offmap_create(0, MIB, 0, &mem), -ENOTTY, "create: stdin as VM");
 	is_int(offmap_create(kvm, MIB, 0, &mem), -ENOTTY, "create: /dev/kvm as VM");
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0UL);
+	is_int(offmap_create(vcpu, MIB, 0, &mem), -ENOTTY, "create: a vCPU as VM");
+	close(vcpu);
 	fake_kvm.gmem_flags = OFFMAP_GMEM_SHARED;
 	is_int(offmap_create(vm, MIB, 0, &mem), -EOPNOTSUPP, "create: a VM without the capability");
 	fake_kvm_reset();
