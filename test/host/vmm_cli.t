@@ -52,6 +52,10 @@ for command in probe run audit demo; do
 		is "$command $option is completed" "$(completed "$command" "$option")" "$option"
 	done
 done
+for command in probe run audit demo; do
+	ok "$command --help that nobody can read is an error" gives 2 "cannot print" \
+		bash -c "$O/bin/offmap $command --help >/dev/full"
+done
 ok "what nobody can read is an error" gives 2 'cannot print' \
 	bash -c "LD_PRELOAD=$O/lib/libfake_kvm.so $O/bin/offmap probe >/dev/full"
 is "commands are completed" "$(completed pr)" probe

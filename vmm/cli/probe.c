@@ -14,7 +14,8 @@ static void usage(FILE *to)
 	fputs("usage: offmap probe [--json] [VMM]\n"
 	      "Tells whether this machine can keep guest memory out of the direct map,\n"
 	      "and whether a VMM can be run that way, and why not.\n"
-	      "exit status: 0 it can, 1 it cannot, 2 the command line is wrong\n", to);
+	      "exit status: 0 it can, 1 it cannot, 2 the command line is wrong, or the answer\n"
+	      "could not be had or printed\n", to);
 }
 
 static void print_human(const struct offmap_support *s, const char *release,

@@ -75,6 +75,7 @@ struct offmap_support {
  *  -EINVAL  @ret_support is NULL
  *  -EBADF   @kvm is not an open descriptor
  *  -ENOTTY  @kvm is something else than a VM or /dev/kvm
+ *  -EIO     the VM belongs to another process
  */
 OFFMAP_API int offmap_probe(int kvm, struct offmap_support *ret_support);
 
@@ -97,6 +98,7 @@ struct offmap_mem;
  *               file can be; @flags is not 0; @ret_mem is NULL
  *  -EBADF       @vm is not an open descriptor
  *  -ENOTTY      @vm is not a VM
+ *  -EIO         the VM belongs to another process
  *  -EOPNOTSUPP  this VM cannot have such memory: offmap_probe() tells why
  *  -ENOMEM      out of memory
  *  -EMFILE, -ENFILE  out of file descriptors
@@ -111,8 +113,10 @@ OFFMAP_API int offmap_create(int vm, uint64_t size, uint32_t flags,
  */
 OFFMAP_API struct offmap_mem *offmap_free(struct offmap_mem *mem);
 
-/* The guest_memfd; it stays the library's to close. */
+/* The guest_memfd; it stays the library's to close.  For these three @mem is not NULL. */
 OFFMAP_API int offmap_fd(const struct offmap_mem *mem);
+
+/* In bytes, as it was created. */
 OFFMAP_API uint64_t offmap_size(const struct offmap_mem *mem);
 
 /* What was there when it was created: OFFMAP_CAN_*. */
@@ -127,12 +131,15 @@ OFFMAP_API uint32_t offmap_features(const struct offmap_mem *mem);
  *
  * @at: where; with OFFMAP_MAP_FIXED exactly there, else a hint that may be
  *      NULL
+ * @offset, @size: in bytes, multiples of the page size
  *
  * 0, or
  *  -EINVAL  a pointer is NULL; @offset, @size or, with OFFMAP_MAP_FIXED, @at is
  *           not a multiple of the page size; @size is 0; the range is not
  *           inside the memory; @flags has unknown bits
  *  -ENOMEM  no room in the address space, or out of memory
+ *  -EAGAIN  the process locks all its memory (mlockall()), and has no
+ *           RLIMIT_MEMLOCK left for this
  */
 OFFMAP_API int offmap_map(const struct offmap_mem *mem, void *at,
 			  uint64_t offset, uint64_t size, uint32_t flags,
@@ -152,8 +159,8 @@ struct offmap_slot {
 	uint32_t slot;		/* its number; the address space in bits 16-31 */
 	uint32_t flags;		/* 0 */
 	uint64_t guest_addr;	/* guest physical address */
-	uint64_t offset;	/* in the memory */
-	uint64_t size;
+	uint64_t offset;	/* in the memory, in bytes */
+	uint64_t size;		/* in bytes */
 	void *addr;		/* where offmap_map() put this range */
 	uint64_t reserved[2];	/* 0 */
 };
@@ -167,11 +174,11 @@ struct offmap_slot {
  *           multiple of the page size; the size is 0; the range is not
  *           inside the memory; flags or a reserved field is not 0; the slot
  *           number is too large; the memory is that of another VM; the slot
- *           exists
+ *           exists; @vm is a vCPU
  *  -EEXIST  the guest has memory of another slot there, or part of the range
  *           is bound already
  *  -EBADF   @vm is not an open descriptor
- *  -ENOTTY  @vm is not a VM
+ *  -ENOTTY  @vm is neither a VM nor a vCPU
  *  -EIO     the VM belongs to another process
  *  -ENOMEM  out of memory
  */
@@ -182,7 +189,7 @@ OFFMAP_API int offmap_bind(int vm, const struct offmap_mem *mem,
  * Deletes a memslot; the contents of the memory stay.
  *
  * 0, or
- *  -EINVAL  there is no such slot
+ *  -EINVAL  there is no such slot; @vm is a vCPU
  *  -EBADF, -ENOTTY, -EIO, -ENOMEM  as above
  */
 OFFMAP_API int offmap_unbind(int vm, uint32_t slot);
@@ -192,19 +199,28 @@ OFFMAP_API int offmap_unbind(int vm, uint32_t slot);
  * (OFFMAP_CAN_WRITE) this is one system call, otherwise a copy through a
  * mapping that is gone when the call returns.
  *
+ * @offset, @size: in bytes, of any alignment; size 0 is no error
+ *
  * 0, or
  *  -EINVAL  a pointer is NULL; the range is not inside the memory
  *  -EFAULT  the buffer cannot be read; without OFFMAP_CAN_WRITE that is a
  *           SIGSEGV, as with any copy
- *  -ENOMEM, -ENOSPC  out of memory; part of the range may be filled
- *  -EINTR   a signal came; part of the range may be filled
+ *  -ENOMEM  out of memory
+ *  -EINTR   a signal came; with OFFMAP_CAN_WRITE only one that ends the process
+ *  -EIO     with OFFMAP_CAN_WRITE: the memory of a page has failed; without,
+ *           that is a SIGBUS
+ *  -EFBIG   with OFFMAP_CAN_WRITE: the range goes beyond RLIMIT_FSIZE, which
+ *           holds for guest_memfd too; a SIGXFSZ comes with it
+ *  -EAGAIN  without OFFMAP_CAN_WRITE: as offmap_map()
+ *
+ * After an error a part of the range may be filled.
  */
 OFFMAP_API int offmap_populate(const struct offmap_mem *mem, uint64_t offset,
 			       const void *data, uint64_t size);
 
 /*
  * The same from a file descriptor (file, pipe, socket) at its position.
- * *@ret_done is less than @size only when the end of the file came first.
+ * *@ret_done, in bytes, is less than @size only when the end of the file came first.
  *
  * 0, or what offmap_populate() and read(2) give; -EAGAIN when the descriptor
  * does not block and has nothing.  Part of the range may be filled then.
@@ -217,10 +233,11 @@ OFFMAP_API int offmap_populate_fd(const struct offmap_mem *mem,
  * Gives the pages of a range back to the kernel, zeroed.  Guest and VMM find
  * zeroes there afterwards.
  *
+ * @offset, @size: in bytes
+ *
  * 0, or
  *  -EINVAL  @offset or @size is not a multiple of the page size, @size is 0,
  *           or the range is not inside the memory
- *  -EINTR   a signal came
  */
 OFFMAP_API int offmap_discard(const struct offmap_mem *mem, uint64_t offset,
 			      uint64_t size);
