@@ -14,4 +14,4 @@ case ${FLAVOUR:-} in
 esac
 
 boot_tap arm64_kunit -c 4 -m $MEM -t 600 -a kunit.enable=1 -- /scenario/kunit.sh direct_map \
-	no_direct_map no_direct_map_mermap no_direct_map_fill mermap mermap_no_mm freetype unmapped
+	no_direct_map no_direct_map_mermap no_direct_map_unmapped no_direct_map_fill mermap mermap_no_mm freetype unmapped

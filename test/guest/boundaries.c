@@ -5,11 +5,17 @@
  * boundaries around KIND MIB -- COMMAND...
  *	the command succeeds while such memory lives, which keeps its contents
  *	and stays absent; afterwards the direct map is whole again
+ * boundaries busy KIND
+ *	a range of RAM that such memory is in cannot be taken offline
  * boundaries offline KIND
- *	a range of RAM that such memory is in cannot be taken offline; once that
- *	is free it can, although it still is out of the direct map
+ *	the same; once that memory is free the range can, although it still is
+ *	out of the direct map
  * boundaries bind KIND NODE
  *	memory bound to a node is there, and absent
+ * boundaries prefer KIND NODE
+ *	the same where a task, on a CPU of another node, prefers a set of nodes
+ * boundaries interleave KIND
+ *	a task that interleaves over nodes 0 and 1 has half of it on each
  * boundaries charge KIND MIB CGROUP
  *	such memory is charged to the memory cgroup, as long as it lives
  * boundaries memlock
@@ -271,7 +277,7 @@ static int offline_free(const struct candidates *blocks)
 	return wrong | claim(!set_state(gone, "online"), "and it goes online again");
 }
 
-static int offline(const struct mem_kind *kind)
+static int offline(const struct mem_kind *kind, bool free_too)
 {
 	struct sigaction action = { .sa_handler = nothing };
 	struct candidates blocks;
@@ -287,7 +293,8 @@ static int offline(const struct mem_kind *kind)
 	mem_release(&mem);
 	if (wrong == 2)
 		return 2;
-	wrong |= offline_free(&blocks);
+	if (free_too)
+		wrong |= offline_free(&blocks);
 	return wrong | claim(mapped_pages() == before,
 			     "the direct map is as before");
 }
@@ -301,32 +308,74 @@ static bool is_on_node(uint64_t pfn, int node)
 	return !access(path, F_OK);
 }
 
+/* Populates it; how many of its pages are on the node. */
+static int count_on_node(const struct mem *mem, int node, size_t *ret)
+{
+	uint64_t *pfns = calloc(mem->nr_pages, sizeof(*pfns));
+	size_t there = 0;
+	int wrong;
+
+	if (!pfns)
+		return 2;
+	stamp(mem);
+	wrong = check_absent(mem, pfns);
+	for (size_t i = 0; i < mem->nr_pages; i++)
+		there += is_on_node(pfns[i], node);
+	free(pfns);
+	printf("%zu of %zu pages are on node %d\n", there, mem->nr_pages, node);
+	*ret = there;
+	return wrong;
+}
+
 static int bind_to(const struct mem_kind *kind, int node)
 {
 	unsigned long mask = 1UL << node;
 	size_t there = 0;
-	uint64_t *pfns;
 	struct mem mem;
 	int wrong;
 
 	if (mem_open(&mem, kind, 4096))
-		return 2;
-	pfns = calloc(mem.nr_pages, sizeof(*pfns));
-	if (!pfns)
 		return 2;
 	if (syscall(SYS_mbind, mem.map, mem.nr_pages * MEM_PAGE, MPOL_BIND,
 		    &mask, 8 * sizeof(mask), 0)) {
 		perror("boundaries: mbind");
 		return 2;
 	}
-	stamp(&mem);
-	wrong = check_absent(&mem, pfns);
-	for (size_t i = 0; i < mem.nr_pages; i++)
-		there += is_on_node(pfns[i], node);
-	printf("%zu of %zu pages are on node %d\n", there, mem.nr_pages, node);
+	wrong = count_on_node(&mem, node, &there);
 	wrong |= claim(there == mem.nr_pages, "all are where they are bound to");
-	free(pfns);
 	return mem_close(&mem) ? 2 : wrong;
+}
+
+/* Under a policy of the task. */
+static int under_policy(const struct mem_kind *kind, int mode, unsigned long nodes,
+			int node, size_t least, size_t most)
+{
+	size_t there = 0;
+	struct mem mem;
+	int wrong;
+
+	if (mem_no_limit())
+		return 2;
+	if (syscall(SYS_set_mempolicy, mode, &nodes, 8 * sizeof(nodes))) {
+		perror("boundaries: set_mempolicy");
+		return 2;
+	}
+	if (mem_open(&mem, kind, 4096))
+		return 2;
+	wrong = count_on_node(&mem, node, &there);
+	wrong |= claim(there >= least && there <= most, "as the policy has it");
+	return mem_close(&mem) ? 2 : wrong;
+}
+
+static int prefer(const struct mem_kind *kind, int node)
+{
+	return under_policy(kind, MPOL_PREFERRED_MANY, 1UL << node, node, 4096, 4096);
+}
+
+/* The task allocates for other purposes, too. */
+static int interleave(const struct mem_kind *kind)
+{
+	return under_policy(kind, MPOL_INTERLEAVE, 3, 0, 1843, 2253);
 }
 
 static int charge(const struct mem_kind *kind, size_t nr_pages, const char *cgroup)
@@ -395,8 +444,9 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: boundaries around KIND MIB -- COMMAND...\n"
-		"       boundaries offline KIND\n"
-		"       boundaries bind KIND NODE\n"
+		"       boundaries busy|offline KIND\n"
+		"       boundaries bind|prefer KIND NODE\n"
+		"       boundaries interleave KIND\n"
 		"       boundaries charge KIND MIB CGROUP\n"
 		"       boundaries memlock|mapped\n"
 		"kinds: %s\n", mem_kind_names());
@@ -410,9 +460,15 @@ static int of_kind(int argc, char **argv, const struct mem_kind *kind)
 	if (argc > 5 && !strcmp(argv[1], "around") && number)
 		return around(kind, (number << 20) / MEM_PAGE, argv + 5);
 	if (argc == 3 && !strcmp(argv[1], "offline"))
-		return offline(kind);
+		return offline(kind, true);
+	if (argc == 3 && !strcmp(argv[1], "busy"))
+		return offline(kind, false);
 	if (argc == 4 && !strcmp(argv[1], "bind"))
 		return bind_to(kind, number);
+	if (argc == 4 && !strcmp(argv[1], "prefer"))
+		return prefer(kind, number);
+	if (argc == 3 && !strcmp(argv[1], "interleave"))
+		return interleave(kind);
 	if (argc == 5 && !strcmp(argv[1], "charge") && number)
 		return charge(kind, (number << 20) / MEM_PAGE, argv[4]);
 	return usage();

@@ -13,11 +13,14 @@
 #include <linux/uio.h>
 
 #include "no_direct_map_unmapped.h"
+#include "unmapped.h"
 
-/* Neither what is in the folio nor the way to it is for its next owner. */
+/*
+ * The way to it is not for its next owner.  What is in it stays out of reach, and
+ * that one clears it.
+ */
 static void discard(struct folio *folio)
 {
-	mermap_zero_page(folio_page(folio, 0));
 	mermap_flush();
 	folio_put(folio);
 }
@@ -46,6 +49,43 @@ static int fill(struct folio *folio, struct iov_iter *from)
 	return -EFAULT;
 }
 
+static int add_complete(struct address_space *mapping, struct folio *folio,
+			pgoff_t index, struct iov_iter *from, gfp_t gfp)
+{
+	int err = fill(folio, from);
+
+	if (!err) {
+		__folio_mark_uptodate(folio);
+		err = filemap_add_folio(mapping, folio, index, gfp);
+		if (err)
+			iov_iter_revert(from, PAGE_SIZE);
+	}
+	if (err)
+		discard(folio);
+	return err;
+}
+
+/* For a folio that is in the direct map, where no contents must be seen. */
+static int add_and_fill(struct address_space *mapping, struct folio *folio,
+			pgoff_t index, struct iov_iter *from, gfp_t gfp)
+{
+	int err = filemap_add_folio(mapping, folio, index, gfp);
+
+	if (err) {
+		folio_put(folio);
+		return err;
+	}
+
+	err = fill(folio, from);
+	if (err) {
+		/* A page of zeroes is what a hole is to its owner. */
+		mermap_zero_page(folio_page(folio, 0));
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	return err;
+}
+
 /**
  * no_direct_map_add_filled - add a page with contents to a mapping with AS_NO_DIRECT_MAP
  * @mapping: The mapping.
@@ -53,16 +93,18 @@ static int fill(struct folio *folio, struct iov_iter *from)
  * @from: The contents, PAGE_SIZE bytes, which moves on if they are taken.
  * @policy: The memory policy, or NULL for that of the task.
  *
- * Saves to clear what the caller is going to overwrite as a whole.  The page
- * becomes visible to others when it is complete.
+ * Saves to clear what the caller is going to overwrite as a whole, if there is a
+ * page that the direct map lacks.  The page becomes visible to others when it is
+ * complete.
  *
  * Memory of user space that is not mapped is not waited for: the caller copies
  * that to where it stays, and calls again.
  *
  * Context: Process context, may sleep.
  * Return: 0.  -EEXIST if there is a page already, which stays as it is; -EFAULT
- * if not all of @from could be read; -ENOMEM; -EINVAL where there is no mermap;
- * or as filemap_add_folio().  After an error @from is where it was.
+ * if not all of @from could be read, and there is no page yet or one of zeroes;
+ * -ENOMEM; -EINVAL where there is no mermap; or as filemap_add_folio().  After an
+ * error @from is where it was.
  */
 int no_direct_map_add_filled(struct address_space *mapping, pgoff_t index,
 			     struct iov_iter *from, struct mempolicy *policy)
@@ -78,17 +120,12 @@ int no_direct_map_add_filled(struct address_space *mapping, pgoff_t index,
 	if (!folio)
 		return -ENOMEM;
 
-	err = fill(folio, from);
-	if (!err) {
-		__folio_mark_uptodate(folio);
-		err = filemap_add_folio(mapping, folio, index, gfp);
-		if (err)
-			iov_iter_revert(from, PAGE_SIZE);
-	}
-	if (err) {
-		discard(folio);
+	if (page_is_unmapped(folio_page(folio, 0)))
+		err = add_complete(mapping, folio, index, from, gfp);
+	else
+		err = add_and_fill(mapping, folio, index, from, gfp);
+	if (err)
 		return err;
-	}
 
 	folio_unlock(folio);
 	folio_put(folio);

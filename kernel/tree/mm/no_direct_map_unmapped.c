@@ -38,15 +38,7 @@ static bool folio_is_unmapped(struct folio *folio)
  */
 struct folio *no_direct_map_alloc_folio_noprof(gfp_t gfp, struct mempolicy *policy)
 {
-	const gfp_t no = __GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE |
-			 __GFP_NOFAIL;
-	struct folio *folio;
-
-	folio = __filemap_alloc_folio_noprof(gfp & ~no, 0, policy, ALLOC_UNMAPPED);
-	if (folio)
-		return folio;
-
-	return __filemap_alloc_folio_noprof(gfp, 0, policy, ALLOC_DEFAULT);
+	return __filemap_alloc_folio_noprof(gfp, 0, policy, ALLOC_UNMAPPED);
 }
 
 static int clear_unmapped(struct folio *folio)

@@ -22,6 +22,7 @@
 
 #include <kunit/static_stub.h>
 #include <linux/cleanup.h>
+#include <linux/cpuset.h>
 #include <linux/error-injection.h>
 #include <linux/init.h>
 #include <linux/kstrtox.h>
@@ -29,6 +30,7 @@
 #include <linux/mermap.h>
 #include <linux/mm.h>
 #include <linux/page-isolation.h>
+#include <linux/pagemap.h>
 #include <linux/pgtable.h>
 #include <linux/sched.h>
 #include <linux/set_memory.h>
@@ -126,6 +128,8 @@ static void lose_block(struct zone *zone, struct page *page, int err)
 {
 	WARN_ONCE(1, "cannot undo a change of the direct map at pfn %#lx: %d\n",
 		  page_to_pfn(page), err);
+	if (page_is_unmapped(page))
+		mod_zone_page_state(zone, NR_OUT_OF_MAP, -(long)pageblock_nr_pages);
 	adjust_managed_page_count(page, -(long)pageblock_nr_pages);
 }
 
@@ -188,16 +192,16 @@ static bool remove_block(struct zone *zone)
 		return false;
 
 	err = unmapped_zap_block(page);
-	if (!err)
+	if (!err) {
 		flush_block(page);
+		if (!publish_unmapped(zone, page))
+			err = -EBUSY;
+	} else {
+		count_vm_event(UNMAPPED_ZAP_FAIL);
+	}
 	trace_mm_unmapped_block_zap(zone, page_to_pfn(page), err);
 
 	if (err) {
-		count_vm_event(UNMAPPED_ZAP_FAIL);
-		undo_zap(zone, page);
-		return false;
-	}
-	if (!publish_unmapped(zone, page)) {
 		undo_zap(zone, page);
 		return false;
 	}
@@ -208,6 +212,26 @@ static bool remove_block(struct zone *zone)
 	return true;
 }
 
+/*
+ * The node that an ordinary request would have a page from without reclaim.  If
+ * it has no block, a page of its own is better than a block of a node far away.
+ */
+static int node_with_room(gfp_t gfp, int nid, nodemask_t *nodemask)
+{
+	enum zone_type highest = gfp_zone(gfp);
+	struct zoneref *z;
+	struct zone *zone;
+
+	for_each_zone_zonelist_nodemask(zone, z, node_zonelist(nid, gfp), highest,
+					nodemask) {
+		if (cpuset_zone_allowed(zone, gfp | __GFP_HARDWALL) &&
+		    zone_watermark_ok(zone, 0, low_wmark_pages(zone), highest,
+				      ALLOC_UNMAPPED))
+			return zone_to_nid(zone);
+	}
+	return NUMA_NO_NODE;
+}
+
 /**
  * __unmapped_allowed - gate for requests with ALLOC_UNMAPPED
  * @gfp: What the caller allows, and does not once this returns: whoever asks
@@ -215,10 +239,13 @@ static bool remove_block(struct zone *zone)
  *	nor a victim of the OOM killer are due.
  * @order: The order of the request.
  * @alloc_flags: Its flags.
+ * @nid: The node to prefer; the only one, once this returns, if there is room.
+ * @nodemask: The nodes that are allowed, or NULL for all.
  *
  * Return: Whether to go on.
  */
-bool __unmapped_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags)
+bool __unmapped_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags,
+			int *nid, nodemask_t *nodemask)
 {
 	const gfp_t bad = __GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE |
 			  __GFP_NOFAIL;
@@ -230,7 +257,18 @@ bool __unmapped_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags
 	/* No ALLOC_HIGHATOMIC, ALLOC_NON_BLOCK or ALLOC_OOM: that reserve is mapped */
 	*gfp &= ~(__GFP_HIGH | __GFP_MEMALLOC | __GFP_RETRY_MAYFAIL);
 	*gfp |= __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC;
-	return unmapped_enabled();
+	if (!unmapped_enabled())
+		return false;
+
+	if (nr_online_nodes > 1) {
+		int room = node_with_room(*gfp, *nid, nodemask);
+
+		if (room != NUMA_NO_NODE) {
+			*nid = room;
+			*gfp |= __GFP_THISNODE;
+		}
+	}
+	return true;
 }
 
 /**
@@ -580,6 +618,7 @@ void __unmapped_return_range(unsigned long start_pfn, unsigned long end_pfn)
 
 		if (!stopped) {
 			stop_trim();
+			lru_add_drain_all();
 			drain_all_pages(page_zone(page));
 			stopped = true;
 		}
@@ -601,6 +640,20 @@ static unsigned long reserve(struct zone *zone)
 }
 
 /*
+ * Pages on the lists of CPUs, and folios that wait for the LRU, keep their blocks
+ * from being whole.  While there are owners of such memory it is theirs to use.
+ */
+static void gather_leftovers(void)
+{
+	if (no_direct_map_active() || global_zone_page_state(NR_OUT_OF_MAP) <=
+	    global_zone_page_state(NR_FREE_UNMAPPED_BLOCKS))
+		return;
+
+	lru_add_drain_all();
+	drain_all_pages(NULL);
+}
+
+/*
  * Halve what is free beyond the reserve: a VM that starts in place of another
  * finds its blocks, and what nobody asks for is back within seconds.
  *
@@ -612,6 +665,7 @@ static void trim(struct work_struct *work)
 	bool more = false;
 	struct zone *zone;
 
+	gather_leftovers();
 	for_each_populated_zone(zone) {
 		unsigned long keep = reserve(zone), nr = nr_free_blocks(zone);
 

@@ -33,7 +33,8 @@ static inline bool page_is_unmapped(const struct page *page)
 int unmapped_zap_block(struct page *page);
 int unmapped_restore_block(struct page *page);
 
-bool __unmapped_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags);
+bool __unmapped_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags,
+			int *nid, nodemask_t *nodemask);
 bool __unmapped_refill(struct zone *zone, gfp_t gfp, unsigned int alloc_flags,
 		       const struct alloc_context *ac);
 bool __unmapped_return(struct zone *zone, gfp_t gfp, unsigned int alloc_flags);
@@ -53,7 +54,8 @@ static inline bool page_is_unmapped(const struct page *page)
 }
 
 static inline bool __unmapped_allowed(gfp_t *gfp, unsigned int order,
-				      unsigned int alloc_flags)
+				      unsigned int alloc_flags, int *nid,
+				      nodemask_t *nodemask)
 {
 	return false;
 }
@@ -86,12 +88,24 @@ static inline void __unmapped_return_range(unsigned long start_pfn,
 static inline void unmapped_return_all(struct zone *zone) { }
 #endif /* CONFIG_PAGE_ALLOC_UNMAPPED */
 
-/* May there be such a request?  Restricts what @gfp allows. */
+/* May there be such a request?  Restricts what @gfp allows, and where to look. */
 static inline bool unmapped_allowed(gfp_t *gfp, unsigned int order,
-				    unsigned int alloc_flags)
+				    unsigned int alloc_flags, int *nid,
+				    nodemask_t *nodemask)
 {
-	return likely(!(alloc_flags & ALLOC_UNMAPPED)) ||
-	       __unmapped_allowed(gfp, order, alloc_flags);
+	gfp_t restricted_gfp = *gfp;
+	int restricted_nid = *nid;
+	bool allowed;
+
+	if (likely(!(alloc_flags & ALLOC_UNMAPPED)))
+		return true;
+
+	/* Copies, so that other requests keep theirs in registers. */
+	allowed = __unmapped_allowed(&restricted_gfp, order, alloc_flags,
+				     &restricted_nid, nodemask);
+	*gfp = restricted_gfp;
+	*nid = restricted_nid;
+	return allowed;
 }
 
 /* No page for a request: try again if it wanted one from outside the map. */

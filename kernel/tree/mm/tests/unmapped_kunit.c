@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
 #include <linux/page-isolation.h>
+#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/set_memory.h>
 #include <linux/smp.h>
@@ -460,6 +461,31 @@ static void atomic_returns_nothing(struct kunit *test)
 	KUNIT_EXPECT_LT(test, nr_out(), out);
 }
 
+static int zap_elsewhere_only(struct page *page)
+{
+	return page_to_nid(page) == numa_node_id() ? -ENOMEM : real_zap(page);
+}
+
+/* A node with room for ordinary pages is where the memory has to be. */
+static void no_block_of_another_node(struct kunit *test)
+{
+	struct page *page;
+
+	if (nr_online_nodes < 2)
+		kunit_skip(test, "needs a second node");
+
+	unmapped_return_all(NULL);
+	migrate_disable();
+	kunit_activate_static_stub(test, unmapped_zap_block, zap_elsewhere_only);
+	page = alloc_outside(GFP_HIGHUSER, 0);
+	kunit_deactivate_static_stub(test, unmapped_zap_block);
+	migrate_enable();
+
+	KUNIT_EXPECT_NULL(test, page);
+	if (page)
+		__free_page(page);
+}
+
 static void reclaim_takes_nothing_out(struct kunit *test)
 {
 	unsigned int flags;
@@ -736,6 +762,59 @@ static void surplus_comes_back(struct kunit *test)
 	KUNIT_EXPECT_LE(test, nr_out(), 20 * BLOCK_PAGES);
 }
 
+/* A page on a list of a CPU keeps its block from being whole, but not for long. */
+static void lists_of_cpus_keep_nothing(struct kunit *test)
+{
+	const unsigned int nr = 24, few = 12;
+	LIST_HEAD(firsts);
+	LIST_HEAD(pages);
+	unsigned int i;
+
+	if (no_direct_map_active())
+		kunit_skip(test, "somebody has such memory");
+	if (nr_free() < 2 * nr * BLOCK_PAGES)
+		kunit_skip(test, "too little memory for so many page blocks");
+
+	for (i = 0; i < nr * BLOCK_PAGES; i++) {
+		struct page *page = must_alloc_outside(test);
+		bool first = pageblock_aligned(page_to_pfn(page));
+
+		list_add(&page->lru, first ? &firsts : &pages);
+	}
+	free_all(&pages);
+	drain_all_pages(NULL);
+	free_all(&firsts);
+
+	for (i = 0; i < 300 && nr_out() > few * BLOCK_PAGES; i++)
+		msleep(100);
+	KUNIT_EXPECT_LE(test, nr_out(), few * BLOCK_PAGES);
+}
+
+/* Nor does a CPU keep the way by which a block was cleared before it is back. */
+static void return_is_flushed(struct kunit *test)
+{
+#ifdef CONFIG_X86
+	struct mm_struct *mm = enter_new_mm(test);
+	unsigned int i, quiet = 0;
+
+	for (i = 0; i < 8; i++) {
+		struct page *page = must_alloc_outside(test);
+		struct zone *zone = page_zone(page);
+		s64 before;
+
+		__free_page(page);
+		drain_all_pages(zone);
+		before = atomic64_read(&mm->context.tlb_gen);
+		if (unmapped_return(zone, GFP_KERNEL, 0))
+			quiet += atomic64_read(&mm->context.tlb_gen) == before;
+	}
+	exit_mm_of_test(mm);
+	KUNIT_EXPECT_EQ(test, 0, quiet);
+#else
+	kunit_skip(test, "needs to know how the architecture counts flushes");
+#endif
+}
+
 #ifdef CONFIG_MEMORY_ISOLATION
 static int isolate(struct page *block)
 {
@@ -824,6 +903,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(neighbours_do_not_merge),
 	KUNIT_CASE(atomic_takes_what_is_there),
 	KUNIT_CASE(atomic_returns_nothing),
+	KUNIT_CASE(no_block_of_another_node),
 	KUNIT_CASE(reclaim_takes_nothing_out),
 	KUNIT_CASE(orders),
 	KUNIT_CASE(refused),
@@ -836,6 +916,8 @@ static struct kunit_case cases[] = {
 #endif
 	KUNIT_CASE(watermarks),
 	KUNIT_CASE_SLOW(surplus_comes_back),
+	KUNIT_CASE_SLOW(lists_of_cpus_keep_nothing),
+	KUNIT_CASE(return_is_flushed),
 #ifdef CONFIG_MEMORY_ISOLATION
 	KUNIT_CASE(isolation),
 	KUNIT_CASE(isolation_of_a_block_on_its_way),

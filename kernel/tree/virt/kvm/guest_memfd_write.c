@@ -20,6 +20,8 @@ static size_t kvm_gmem_copy_no_direct_map(struct folio *folio, size_t offset,
 	size_t copied;
 	void *addr;
 
+	/* For each page: this may be another CPU than the last time. */
+	mermap_prepare();
 	addr = mermap_get(&map, folio_page(folio, 0));
 	if (!addr)
 		return 0;
@@ -173,7 +175,6 @@ ssize_t kvm_gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (!buf)
 		return -ENOMEM;
 
-	mermap_prepare();
 	r = kvm_gmem_write(inode, &iocb->ki_pos, buf, from);
 	if (r > 0)
 		file_modified(file);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for folios of a mapping with AS_NO_DIRECT_MAP that the direct map
+ * lacks from the outset.
+ */
+#include <kunit/test.h>
+#include <linux/gfp.h>
+#include <linux/kthread.h>
+#include <linux/mermap.h>
+#include <linux/mm.h>
+#include <linux/mmu_context.h>
+#include <linux/sched/mm.h>
+
+#include "../no_direct_map_unmapped.h"
+#include "../unmapped.h"
+
+#define TIMES 8
+
+#ifdef CONFIG_X86
+static s64 flushes_of(struct mm_struct *mm)
+{
+	return atomic64_read(&mm->context.tlb_gen);
+}
+
+static struct folio *must_alloc(struct kunit *test)
+{
+	struct folio *folio = no_direct_map_alloc_folio(GFP_USER, NULL);
+
+	KUNIT_ASSERT_NOT_NULL(test, folio);
+	if (!page_is_unmapped(folio_page(folio, 0))) {
+		folio_put(folio);
+		kunit_skip(test, "no page block to be had");
+	}
+	return folio;
+}
+#endif
+
+/*
+ * Before a folio of a page block goes to somebody else, all CPUs have forgotten
+ * how the kernel has reached it.  That costs nothing if it has not.
+ */
+static void no_cpu_keeps_a_removed_folio(struct kunit *test)
+{
+#ifdef CONFIG_X86
+	unsigned int i, kept = 0, idle = 0;
+	struct mm_struct *mm = mm_alloc();
+	struct folio *folio;
+	s64 before;
+
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	kthread_use_mm(mm);
+	mermap_prepare();
+	for (i = 0; i < TIMES; i++) {
+		folio = must_alloc(test);
+		KUNIT_EXPECT_EQ(test, 0, mermap_zero_page(folio_page(folio, 0)));
+		before = flushes_of(mm);
+		no_direct_map_remove_folios(&folio, 1);
+		kept += flushes_of(mm) == before;
+
+		before = flushes_of(mm);
+		no_direct_map_remove_folios(&folio, 1);
+		idle += flushes_of(mm) == before;
+		folio_put(folio);
+	}
+	kthread_unuse_mm(mm);
+	mmput(mm);
+
+	/* Whoever scrubs a block meanwhile flushes this mm, too: not each time. */
+	KUNIT_EXPECT_EQ(test, 0, kept);
+	KUNIT_EXPECT_LT(test, 0, idle);
+#else
+	kunit_skip(test, "needs to know how the architecture counts flushes");
+#endif
+}
+
+/* The same for a folio that does not get into the mapping. */
+static void no_cpu_keeps_a_cancelled_folio(struct kunit *test)
+{
+#ifdef CONFIG_X86
+	struct mm_struct *mm = mm_alloc();
+	unsigned int i, kept = 0;
+	struct folio *folio;
+	s64 before;
+
+	KUNIT_ASSERT_NOT_NULL(test, mm);
+	kthread_use_mm(mm);
+	for (i = 0; i < TIMES; i++) {
+		folio = must_alloc(test);
+		KUNIT_EXPECT_EQ(test, 0, no_direct_map_insert_folio(folio, GFP_USER));
+		before = flushes_of(mm);
+		no_direct_map_cancel_folio(folio);
+		kept += flushes_of(mm) == before;
+		folio_put(folio);
+	}
+	kthread_unuse_mm(mm);
+	mmput(mm);
+
+	KUNIT_EXPECT_EQ(test, 0, kept);
+#else
+	kunit_skip(test, "needs to know how the architecture counts flushes");
+#endif
+}
+
+static int no_direct_map_unmapped_test_init(struct kunit *test)
+{
+	if (!unmapped_enabled())
+		kunit_skip(test, "this machine has no page blocks outside the direct map");
+	return 0;
+}
+
+static struct kunit_case no_direct_map_unmapped_test_cases[] = {
+	KUNIT_CASE(no_cpu_keeps_a_removed_folio),
+	KUNIT_CASE(no_cpu_keeps_a_cancelled_folio),
+	{}
+};
+
+static struct kunit_suite no_direct_map_unmapped_test_suite = {
+	.name = "no_direct_map_unmapped",
+	.init = no_direct_map_unmapped_test_init,
+	.test_cases = no_direct_map_unmapped_test_cases,
+};
+
+kunit_test_suite(no_direct_map_unmapped_test_suite);
