@@ -29,7 +29,7 @@ endif
 OTHER := $(if $(filter x86_64,$(ARCH)),$(if $(filter test/arm64/%,$(or $(CHOSEN),$(TESTS))),ARCH=arm64))
 
 .PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
-	htmldocs rebase shell packages fetch tree export build mutants baseline fuzz \
+	object-code htmldocs rebase shell packages fetch tree export build mutants baseline fuzz \
 	soak check-debug check-kcsan check-kmsan check-deb clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -45,7 +45,8 @@ help:
 	@echo 'make export     write the commits of out/linux back to kernel/'
 	@echo 'make series     the series as mail, in out/series; SIGNOFF="Name <mail>"'
 	@echo 'make bisect-check  build, boot and test the kernel of every step; QUICK=1'
-	@echo 'make deb        Debian packages; WHAT=vmm, kernel, or both; CONFIG='
+	@echo 'make object-code  what the series changes in a kernel that is built without it'
+	@echo 'make deb        Debian packages of all; WHAT=vmm or kernel; CONFIG='
 	@echo 'make check-deb  those installed in a Debian made for it, and booted; as root'
 	@echo 'make rebase     how the series applies to another release; LINUX='
 	@echo 'make htmldocs   the documentation of the kernel that the series adds to'
@@ -105,16 +106,24 @@ series: tree
 	$(RUN) lab/mail
 
 bisect-check: tree
+	$(RUN) ARCH=arm64 lab/packages
+	$(RUN) QUICK=1 lab/bisect
+ifeq ($(QUICK),)
 	$(RUN) lab/bisect
+	$(RUN) ARCH=arm64 lab/bisect
+endif
+
+object-code: tree
+	$(RUN) lab/object-code
 
 htmldocs: tree
 	$(RUN) lab/htmldocs
 
-deb:
+deb: tree
 	$(RUN) lab/deb
 
 check-deb: tree
-	$(RUN) lab/deb vmm kernel
+	$(RUN) lab/deb
 	$(RUN) test/run test/deb/installed.t
 
 rebase:
@@ -142,7 +151,8 @@ soak: build
 
 # upstream's tests have their own time limits, which a debug kernel exceeds; how fast it
 # is tells nothing; the VMM tests run the default kernel as a guest
-DEBUG_TESTS := $(filter-out %/upstream_kvm.t %/upstream_mm.t %/bench.t %/vmm.t %/demo.t,\
+DEBUG_TESTS := $(filter-out %/upstream_kvm.t %/upstream_mm.t %/bench.t %/vmm.t \
+	%/vmm_devices.t %/demo.t,\
 	$(filter test/boot/%,$(TESTS)))
 
 check-debug: tree
