@@ -9,6 +9,3 @@ nodes="-object memory-backend-ram,id=m0,size=2G -object memory-backend-ram,id=m1
 nodes+=" -numa node,nodeid=0,cpus=0-1,memdev=m0 -numa node,nodeid=1,cpus=2-3,memdev=m1"
 
 boot_tap boundaries -c 4,sockets=2 -m 8G -t 900 -q "$nodes" -- /scenario/boundaries.sh
-boot_tap nodes -c 4,sockets=2 -m 8G -t 600 -q "$nodes" -- /scenario/nodes.sh
-boot_tap nodes_unmapped_off -c 4,sockets=2 -m 8G -t 600 -q "$nodes" -a unmapped_alloc=off -- \
-	/scenario/nodes.sh
