@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/page-isolation.h>
 #include <linux/pagemap.h>
 #include <linux/set_memory.h>
 #include <linux/swap.h>
@@ -241,6 +242,27 @@ static void poisoned_folio_stays_out(struct kunit *test)
 	folio_put(folio);
 }
 
+/* Whoever wants its range of memory is told so, and does not try for ever. */
+static void cannot_be_moved_away(struct kunit *test)
+{
+#ifdef CONFIG_MEMORY_ISOLATION
+	struct test_state *state = test->priv;
+	unsigned long step = 1;
+	struct page *page;
+
+	fill(test);
+	page = folio_page(state->folios[0], 0);
+	KUNIT_EXPECT_TRUE(test, PageLRU(page));
+	KUNIT_EXPECT_TRUE(test, page_is_unmovable(page_zone(page), page,
+						  PB_ISOLATE_MODE_MEM_OFFLINE,
+						  &step));
+	truncate_inode_pages(state->mapping, 0);
+	expect_all_back(test);
+#else
+	kunit_skip(test, "needs CONFIG_MEMORY_ISOLATION");
+#endif
+}
+
 static void hibernation_is_refused(struct kunit *test)
 {
 	struct test_state *state = test->priv;
@@ -288,6 +310,7 @@ static struct kunit_case no_direct_map_test_cases[] = {
 	KUNIT_CASE(large_folio_is_refused),
 	KUNIT_CASE(no_blocking_no_folio),
 	KUNIT_CASE(poisoned_folio_stays_out),
+	KUNIT_CASE(cannot_be_moved_away),
 	KUNIT_CASE(hibernation_is_refused),
 	{}
 };
