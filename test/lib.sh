@@ -13,6 +13,7 @@
 #                                anything has failed by then
 #   boot_vmm NAME                the scenario of that name, with vmm/ and a kernel
 #                                for its guests
+#   two_nodes SIZE SIZE          for lab/boot -q: nodes of two CPUs each, of that memory
 #   needs_bench "claim"          ends the file, skipped, without the tools of bench/
 
 # shellcheck source-path=SCRIPTDIR source=../lab/lib.sh
@@ -129,6 +130,12 @@ boot_vmm() {
 	fi
 	boot_tap "$1" -r -m 2G -t 1200 -- "/scenario/$1.sh" \
 		"$OUT/vmm" "$OUT/build/$ARCH-default/${KERNEL_IMAGE:?}"
+}
+
+two_nodes() {
+	printf '%s ' "-object memory-backend-ram,id=m0,size=$1" \
+		"-object memory-backend-ram,id=m1,size=$2" \
+		-numa node,nodeid=0,cpus=0-1,memdev=m0 -numa node,nodeid=1,cpus=2-3,memdev=m1
 }
 
 needs_bench() {

@@ -12,9 +12,7 @@ boot_tap kunit -c 4 -a kunit.enable=1 -- /scenario/kunit.sh direct_map no_direct
 boot_tap kunit_pti -c 4 -a "kunit.enable=1 pti=on" -- \
 	/scenario/kunit.sh no_direct_map_mermap mermap mermap_no_mm
 # with two nodes
-nodes="-object memory-backend-ram,id=m0,size=1G -object memory-backend-ram,id=m1,size=1G"
-nodes+=" -numa node,nodeid=0,cpus=0-1,memdev=m0 -numa node,nodeid=1,cpus=2-3,memdev=m1"
-boot_tap kunit_nodes -c 4,sockets=2 -m 2G -q "$nodes" -a kunit.enable=1 -- \
+boot_tap kunit_nodes -c 4,sockets=2 -m 2G -q "$(two_nodes 1G 1G)" -a kunit.enable=1 -- \
 	/scenario/kunit.sh no_direct_map_unmapped unmapped
 # where each page leaves the direct map on its own
 boot_tap kunit_unmapped_off -a "kunit.enable=1 unmapped_alloc=off" -- \
