@@ -15,7 +15,7 @@ told() { sed -E 's/, [0-9]+ s//; s/ +/ /g; s/, log: .*//' <<<"$1" | grep -v '^ '
 # As much of Kbuild as the script asks for.
 fake_kbuild() {
 	# shellcheck disable=SC2016 # these are variables of make
-	printf '%s\n' 'tinyconfig olddefconfig prepare:' \
+	printf '%s\n' 'tinyconfig olddefconfig prepare vmlinux:' \
 		'	@mkdir -p $(O) && touch $(O)/.config' \
 		'%.o: %.c' '	@mkdir -p $(O)/$(@D) && gcc -Werror -c -o $(O)/$@ $<' >>"$FAKE/src/Makefile"
 	mkdir -p "$FAKE/src/scripts/kconfig" "$FAKE/src/arch/x86"
@@ -52,4 +52,17 @@ fake_commit later
 out=$(bisect good later)
 is "unless it changed" "$(told "$out")" \
 	"good on ok, before: 1 objects"$'\n'"later on ok: 1 objects"$'\n'"2 of 2 passed"
+mkdir -p "$L/Documentation"
+echo text >"$L/Documentation/a.rst"
+fake_commit described
+echo 'int c;' >"$L/mm/c.c"
+fake_commit last
+bisect last >/dev/null
+sed -i 's/text/better text/' "$L/Documentation/a.rst"
+fake_git commit -q --amend --no-edit -a
+is "a text is nothing to compile" "$(told "$(bisect last)")" \
+	"last on ok, before: 1 objects"$'\n'"1 of 1 passed"
+printf '%s\n' '# Part one' good bad '' '# Part two' mended later described last >"$KERNEL_DIR/series"
+is "what ends a part is built as a whole" "$(told "$(QUICK='' LINK=1 bisect)")" \
+	"bad on-link ok: vmlinux"$'\n'"last on-link ok: vmlinux"$'\n'"2 of 2 passed"
 not_ok "an unknown step is no success" bisect nonsense

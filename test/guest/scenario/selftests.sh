@@ -3,7 +3,8 @@
 # KVM's selftests on memory out of the direct map.  This kernel has all they
 # need, so a skip means that something is broken.
 #
-# Arguments: "core" for the tests of the flag alone.
+# Arguments: "core" for the tests of the flag alone, "there" for those of them that
+# a step of the series has already.
 # shellcheck source=/dev/null
 . /tap.sh
 
@@ -24,15 +25,21 @@ must() {
 	return "$status"
 }
 
+how=${1:-}
+own() {
+	if [ "$how" != there ] || [ -e "./$1" ]; then
+		t "kvm: ${1#x86/}" must "./$1"
+	fi
+}
+
 cd /kvm || exit 1
-t "kvm: guest_memfd_test" must ./guest_memfd_test
-t "kvm: guest_memfd_no_direct_map_test" must ./guest_memfd_no_direct_map_test
-t "kvm: guest_memfd_no_direct_map_guest_test" must ./guest_memfd_no_direct_map_guest_test
-t "kvm: guest_memfd_write_test" must ./guest_memfd_write_test
-t "kvm: guest_memfd_write_stress_test" must ./guest_memfd_write_stress_test
-[ "$(uname -m)" != x86_64 ] ||
-	t "kvm: kvm_clock_no_direct_map_test" must ./x86/kvm_clock_no_direct_map_test
-if [ "${1:-}" != core ]; then
+own guest_memfd_test
+own guest_memfd_no_direct_map_test
+own guest_memfd_no_direct_map_guest_test
+own guest_memfd_write_test
+own guest_memfd_write_stress_test
+[ "$(uname -m)" != x86_64 ] || own x86/kvm_clock_no_direct_map_test
+if [ -z "$how" ]; then
 	# upstream's, where KVM itself is at the memory of the guest; they all
 	# pass on anonymous memory
 	export KVM_TEST_BACKING_SRC=guest_memfd_no_direct_map
