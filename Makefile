@@ -5,7 +5,7 @@
 ARCH    ?= x86_64
 FLAVOUR ?= default
 OUT     ?= $(CURDIR)/out
-export ARCH FLAVOUR OUT LINUX V
+export ARCH FLAVOUR OUT LINUX V FOR
 
 # The kernel's own make must not inherit our flags and variables.
 RUN := @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
@@ -57,7 +57,8 @@ help:
 	@echo 'make check-debug, check-kcsan, check-kmsan   the same kernel with KASAN and'
 	@echo '                lockdep, with KCSAN, with KMSAN; the first takes hours'
 	@echo 'make baseline   upstream selftests on the base kernel and on ours'
-	@echo 'make packages   install the Debian packages that all this needs'
+	@echo 'make packages   install the Debian packages that all this needs; what only deb,'
+	@echo '                check-deb, htmldocs or fuzz need with FOR=deb and so on'
 	@echo 'make fetch      download the source of Linux'
 	@echo 'make clean      remove builds and logs; keep out/linux and downloads'
 	@echo 'make distclean  remove out/; refused while out/linux has work not exported'
@@ -108,6 +109,7 @@ series: tree
 bisect-check: tree
 	$(RUN) ARCH=arm64 lab/packages
 	$(RUN) QUICK=1 lab/bisect
+	$(RUN) LINK=1 lab/bisect
 ifeq ($(QUICK),)
 	$(RUN) lab/bisect
 	$(RUN) ARCH=arm64 lab/bisect
@@ -117,12 +119,15 @@ object-code: tree
 	$(RUN) lab/object-code
 
 htmldocs: tree
+	$(RUN) FOR=htmldocs lab/packages
 	$(RUN) lab/htmldocs
 
 deb: tree
+	$(RUN) FOR=deb lab/packages
 	$(RUN) lab/deb
 
 check-deb: tree
+	$(RUN) FOR='deb check-deb' lab/packages
 	$(RUN) lab/deb
 	$(RUN) test/run test/deb/installed.t
 
@@ -142,6 +147,7 @@ mutants: build
 	$(RUN) lab/mutants $(M)
 
 fuzz: build
+	$(RUN) FOR=fuzz lab/packages
 	$(RUN) lab/long fuzz $(MINUTES)
 	$(RUN) lab/long trinity $(MINUTES)
 	$(RUN) $(MAKE) -C vmm O='$(OUT)/vmm' fuzz

@@ -13,16 +13,18 @@ read_conf "$TOP/lab/arch/$ARCH.conf"
 LOGS=$OUT/logs/deb-installed
 WORK=$OUT/deb-installed.tmp
 ROOT=$WORK/root
-# bookworm's, whatever this machine is: what the packages were made for
-CODENAME=bookworm
+# the release that the packages were made on, and for
+CODENAME=$(debian_codename)
 LIMIT=1800
 trap 'status=$?; rm -rf "$WORK"; tap_exit $status' EXIT
 
 need() {
 	local tool
 	[ "$(id -u)" = 0 ] || die "mmdebstrap needs root here: sudo make check-deb"
+	[ -n "$CODENAME" ] || die "this is not Debian, for whose releases the packages are"
 	for tool in mmdebstrap mke2fs; do
-		command -v $tool >/dev/null || die "not installed: $tool: apt-get install mmdebstrap e2fsprogs"
+		command -v $tool >/dev/null ||
+			die "not installed: $tool: run 'make packages FOR=check-deb'"
 	done
 }
 
@@ -42,8 +44,11 @@ for command in 'uname -r' 'offmap --version' 'offmap probe' 'offmap demo'; do
 	$command
 	echo "== status $?"
 done >&3 2>&1
-dmesg | grep -E 'unmapped_alloc|mermap' >&3
-echo "== end" >&3
+{
+	echo "== kernel log"
+	dmesg | grep -E 'unmapped_alloc|mermap'
+	echo "== status end"
+} >&3
 sync
 echo o >/proc/sysrq-trigger
 sleep 60
@@ -62,7 +67,7 @@ make_root() {
 		rm -r "\$1/deb"
 	END
 	chmod +x "$WORK/install"
-	apt_mirror $CODENAME
+	apt_mirror "$CODENAME"
 	mmdebstrap --mode=root --variant=minbase --format=directory \
 		--include=initramfs-tools,kmod,qemu-system-x86 \
 		--aptopt='APT::Install-Recommends "false"' \
@@ -85,7 +90,7 @@ boot() {
 }
 
 # said COMMAND: what it has printed, and its status
-said() { sed -n "/^== $1\$/,/^== status/p" "$LOGS/result" 2>/dev/null | tr -d '\r'; }
+said() { tr -d '\r' <"$LOGS/result" | sed -n "/^== $1\$/,/^== status/p"; }
 
 need
 ok "there is a kernel to install, and offmap" ls "$OUT"/deb/linux-image-*.deb \
@@ -98,4 +103,7 @@ like "offmap probe: this host can" "$(said 'offmap probe')" 'status 0'
 like "offmap demo: a plain VM is found" "$(said 'offmap demo')" 'plain .*FOUND: the kernel can read it'
 like "offmap demo: a protected one is not" "$(said 'offmap demo')" 'protected .*absent '
 like "offmap demo: as promised" "$(said 'offmap demo')" 'status 0'
+log=$(said 'kernel log')
+like "all of it was said" "$log" 'status end'
+is "nothing turned the page blocks off" "$(grep 'unmapped_alloc: off' <<<"$log")" ''
 ok "the kernel log is clean" "$TOP/lab/logcheck" "$LOGS/console.log"

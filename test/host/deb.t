@@ -44,7 +44,11 @@ rm "$FAKE/tmp/usr/bin/stray" "$FAKE/tmp/usr/bin/offmap"
 not_ok "a package without its file is found" claimed "$FAKE/tmp"
 is "the packages have the version of the library" \
 	"$(sed -nE '1s/.*\((.*)\).*/\1/p' "$DEBIAN/changelog")" "$(sed -n 's/^VERSION := //p' "$TOP/vmm/Makefile")"
-ok "the host's configuration names options of Linux" options_exist "$TOP/kernel/config/host.config"
+for name in host server; do
+	ok "$name.config names options of Linux" options_exist "$TOP/kernel/config/$name.config"
+done
 echo CONFIG_NO_SUCH_OPTION=y >"$FAKE/bad.config"
 not_ok "one that does not exist is found" options_exist "$FAKE/bad.config"
 not_ok "what is not to be packed is refused" "$TOP/lab/deb" nonsense
+like "a configuration that is not there is an error" \
+	"$(CONFIG=$FAKE/none "$TOP/lab/deb" kernel 2>&1)" "CONFIG=$FAKE/none cannot be read"
