@@ -115,6 +115,14 @@ noinline int unmapped_restore_block(struct page *page)
 }
 ALLOW_ERROR_INJECTION(unmapped_restore_block, ERRNO);
 
+/* To have the block on one side for sure when one of these has failed. */
+noinline int unmapped_undo_block(struct page *page, bool valid)
+{
+	KUNIT_STATIC_STUB_REDIRECT(unmapped_undo_block, page, valid);
+
+	return set_direct_map_valid_noflush(page, pageblock_nr_pages, valid);
+}
+
 static void flush_block(struct page *page)
 {
 	unsigned long addr = (unsigned long)page_address(page);
@@ -139,7 +147,7 @@ static void lose_block(struct zone *zone, struct page *page, int err)
  */
 static void undo_zap(struct zone *zone, struct page *page)
 {
-	int err = set_direct_map_valid_noflush(page, pageblock_nr_pages, true);
+	int err = unmapped_undo_block(page, true);
 
 	if (err) {
 		lose_block(zone, page, err);
@@ -373,7 +381,7 @@ static int give_back_one(struct zone *zone, struct page *page)
 	}
 
 	/* Part of it may be mapped, but is not read: take that out again. */
-	if (set_direct_map_valid_noflush(page, pageblock_nr_pages, false)) {
+	if (unmapped_undo_block(page, false)) {
 		lose_block(zone, page, err);
 		return err;
 	}

@@ -32,6 +32,7 @@ static inline bool page_is_unmapped(const struct page *page)
 
 int unmapped_zap_block(struct page *page);
 int unmapped_restore_block(struct page *page);
+int unmapped_undo_block(struct page *page, bool valid);
 
 bool __unmapped_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags,
 			int *nid, nodemask_t *nodemask);

@@ -28,6 +28,8 @@
 #include "../page_alloc.h"
 #include "../unmapped.h"
 
+#include <trace/events/unmapped.h>
+
 #define PATTERN		0x5a
 #define BLOCK_PAGES	((unsigned int)pageblock_nr_pages)
 
@@ -56,22 +58,28 @@ static bool readable(struct page *page)
 	return !copy_from_kernel_nofault(&byte, page_address(page), 1);
 }
 
+struct look {
+	struct page *page;
+	unsigned int nr;
+	atomic_t count;
+};
+
 static void count_readable(void *arg)
 {
-	struct page *page = ((void **)arg)[0];
-	atomic_t *count = ((void **)arg)[1];
+	struct look *look = arg;
+	unsigned int i;
 
-	atomic_add(readable(page), count);
+	for (i = 0; i < look->nr; i++)
+		atomic_add(readable(look->page + i), &look->count);
 }
 
-/* On how many CPUs? */
-static int nr_readable(struct page *page)
+/* How many of so many pages, on all CPUs together? */
+static int nr_readable(struct page *page, unsigned int nr)
 {
-	atomic_t count = ATOMIC_INIT(0);
-	void *arg[] = { page, &count };
+	struct look look = { page, nr, ATOMIC_INIT(0) };
 
-	on_each_cpu(count_readable, arg, 1);
-	return atomic_read(&count);
+	on_each_cpu(count_readable, &look, 1);
+	return atomic_read(&look.count);
 }
 
 static void free_all(struct list_head *pages)
@@ -101,6 +109,24 @@ static unsigned long vm_event(enum vm_event_item item)
 
 	all_vm_events(events);
 	return events[item];
+}
+
+static struct page *block_of(struct page *page)
+{
+	return pfn_to_page(pageblock_start_pfn(page_to_pfn(page)));
+}
+
+/* A block outside the direct map that is wholly free, and the only one. */
+static struct page *free_block_outside(struct kunit *test)
+{
+	struct page *page;
+
+	unmapped_return_all(NULL);
+	page = must_alloc_outside(test);
+	__free_page(page);
+	/* A page on a list of a CPU keeps its block from being whole. */
+	drain_all_pages(NULL);
+	return block_of(page);
 }
 
 static struct mm_struct *enter_new_mm(struct kunit *test)
@@ -221,7 +247,7 @@ static void both_ways(struct kunit *test)
 static void block_in_use_stays(struct kunit *test)
 {
 	struct page *page = must_alloc_outside(test);
-	struct page *block = pfn_to_page(pageblock_start_pfn(page_to_pfn(page)));
+	struct page *block = block_of(page);
 
 	unmapped_return_all(NULL);
 	KUNIT_EXPECT_TRUE(test, page_is_unmapped(block));
@@ -244,10 +270,7 @@ static int real_zap(struct page *page)
 /* Every CPU has the block in its TLB when it leaves the direct map. */
 static int read_and_zap(struct page *page)
 {
-	unsigned int i;
-
-	for (i = 0; i < BLOCK_PAGES; i += 32)
-		nr_readable(page + i);
+	nr_readable(page, BLOCK_PAGES);
 	last_block = page;
 	return real_zap(page);
 }
@@ -255,7 +278,6 @@ static int read_and_zap(struct page *page)
 static void no_tlb_has_it(struct kunit *test)
 {
 	struct page *page;
-	unsigned int i;
 
 	unmapped_return_all(NULL);
 	last_block = NULL;
@@ -265,11 +287,80 @@ static void no_tlb_has_it(struct kunit *test)
 
 	/* A page that is left over elsewhere would do, too; none should be. */
 	KUNIT_ASSERT_NOT_NULL(test, last_block);
-	KUNIT_EXPECT_EQ(test, pageblock_start_pfn(page_to_pfn(page)),
-			page_to_pfn(last_block));
-	for (i = 0; i < BLOCK_PAGES; i += 32)
-		KUNIT_EXPECT_EQ(test, 0, nr_readable(last_block + i));
+	KUNIT_EXPECT_PTR_EQ(test, block_of(page), last_block);
+	KUNIT_EXPECT_EQ(test, 0, nr_readable(last_block, BLOCK_PAGES));
 	__free_page(page);
+}
+
+#ifdef CONFIG_X86
+/* The entry of a block in the direct map if it is one for 2 MiB, or 0. */
+static pteval_t large_entry(struct page *block)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)page_address(block), &level);
+
+	return pte && level == PG_LEVEL_2M ? pte_val(*pte) & ~_PAGE_ACCESSED : 0;
+}
+
+/* By number of the block. */
+static pteval_t *large_entries(unsigned long nr)
+{
+	pteval_t *entries = vcalloc(nr, sizeof(*entries));
+	unsigned long i;
+
+	for (i = 0; entries && i < nr; i++) {
+		struct page *block = pfn_to_online_page(i * BLOCK_PAGES);
+
+		if (block)
+			entries[i] = large_entry(block);
+	}
+	return entries;
+}
+#endif
+
+/* The entry of a block is never split, and is what it was when it is back. */
+static void entry_stays_large(struct kunit *test)
+{
+#ifdef CONFIG_X86
+	unsigned long nr = DIV_ROUND_UP(max_pfn, BLOCK_PAGES), splits, i;
+	unsigned int looked = 0, small = 0, changed = 0;
+	pteval_t *before, *after;
+	struct page *page;
+	LIST_HEAD(pages);
+
+	unmapped_return_all(NULL);
+	before = large_entries(nr);
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	splits = vm_event(DIRECT_MAP_LEVEL2_SPLIT);
+
+	for (i = 0; i < 8 * BLOCK_PAGES; i++)
+		list_add(&must_alloc_outside(test)->lru, &pages);
+	list_for_each_entry(page, &pages, lru) {
+		unsigned long pfn = page_to_pfn(page);
+
+		if (!pageblock_aligned(pfn) || !before[pfn / BLOCK_PAGES])
+			continue;
+		looked++;
+		small += !large_entry(page);
+	}
+	free_all(&pages);
+	unmapped_return_all(NULL);
+
+	after = large_entries(nr);
+	for (i = 0; after && i < nr; i++)
+		changed += before[i] && after[i] != before[i];
+	KUNIT_EXPECT_NOT_NULL(test, after);
+	KUNIT_EXPECT_EQ(test, 0, small);
+	KUNIT_EXPECT_EQ(test, 0, changed);
+	KUNIT_EXPECT_EQ(test, splits, vm_event(DIRECT_MAP_LEVEL2_SPLIT));
+	vfree(after);
+	vfree(before);
+
+	if (!looked)
+		kunit_skip(test, "the direct map has no large entry for these blocks");
+#else
+	kunit_skip(test, "needs to know what the direct map is made of");
+#endif
 }
 
 static bool fail_in_part;
@@ -325,34 +416,249 @@ static void zap_fails_in_part(struct kunit *test)
 	check_failed_zap(test, true);
 }
 
+/* Every CPU has in its TLB what is mapped. */
 static int fail_restore(struct page *page)
 {
 	last_block = page;
 	set_direct_map_valid_noflush(page, BLOCK_PAGES / 2, true);
+	nr_readable(page, BLOCK_PAGES / 2);
 	return -ENOMEM;
+}
+
+/* What is free outside the direct map, exactly. */
+struct counts {
+	unsigned long out, free, free_blocks, managed;
+};
+
+static struct counts counts_of(struct zone *zone)
+{
+	return (struct counts) {
+		.out = zone_page_state_snapshot(zone, NR_OUT_OF_MAP),
+		.free = zone_page_state_snapshot(zone, NR_FREE_UNMAPPED),
+		.free_blocks = zone_page_state_snapshot(zone, NR_FREE_UNMAPPED_BLOCKS),
+		.managed = zone_managed_pages(zone),
+	};
+}
+
+static bool is_free(struct page *block)
+{
+	guard(spinlock_irqsave)(&page_zone(block)->lock);
+
+	return PageBuddy(block);
+}
+
+/* The block is still outside the direct map, free, and counted as that. */
+static void expect_outside(struct kunit *test, struct page *block,
+			   struct counts before)
+{
+	struct counts now = counts_of(page_zone(block));
+
+	KUNIT_EXPECT_TRUE(test, page_is_unmapped(block));
+	KUNIT_EXPECT_TRUE(test, is_free(block));
+	KUNIT_EXPECT_EQ(test, 0, nr_readable(block, BLOCK_PAGES));
+	KUNIT_EXPECT_EQ(test, now.out, before.out);
+	KUNIT_EXPECT_EQ(test, now.free, before.free);
+	KUNIT_EXPECT_EQ(test, now.free_blocks, before.free_blocks);
+	KUNIT_EXPECT_EQ(test, now.managed, before.managed);
 }
 
 static void restore_fails(struct kunit *test)
 {
-	struct page *page = must_alloc_outside(test);
+	struct page *block = free_block_outside(test);
+	struct counts before = counts_of(page_zone(block));
 	unsigned long present = 0;
 	unsigned int i;
 
-	__free_page(page);
 	last_block = NULL;
 	kunit_activate_static_stub(test, unmapped_restore_block, fail_restore);
 	unmapped_return_all(NULL);
 	kunit_deactivate_static_stub(test, unmapped_restore_block);
 
-	KUNIT_ASSERT_NOT_NULL(test, last_block);
-	KUNIT_EXPECT_TRUE(test, page_is_unmapped(last_block));
+	KUNIT_ASSERT_PTR_EQ(test, block, last_block);
+	expect_outside(test, block, before);
 	for (i = 0; i < BLOCK_PAGES; i++)
-		present += kernel_page_present(last_block + i);
+		present += kernel_page_present(block + i);
 	KUNIT_EXPECT_EQ(test, 0, present);
 
 	unmapped_return_all(NULL);
-	KUNIT_EXPECT_FALSE(test, page_is_unmapped(last_block));
-	KUNIT_EXPECT_TRUE(test, kernel_page_present(last_block));
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(block));
+	KUNIT_EXPECT_TRUE(test, kernel_page_present(block));
+}
+
+/* Memory failure may find a free page, and not have taken it yet. */
+static void poisoned_block_stays_out(struct kunit *test)
+{
+	struct page *block, *page;
+	struct counts before;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+
+	block = free_block_outside(test);
+	before = counts_of(page_zone(block));
+	page = block + BLOCK_PAGES / 2;
+
+	SetPageHWPoison(page);
+	KUNIT_EXPECT_FALSE(test, unmapped_return(page_zone(block), GFP_KERNEL, 0));
+	unmapped_return_all(NULL);
+	ClearPageHWPoison(page);
+	expect_outside(test, block, before);
+
+	unmapped_return_all(NULL);
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(block));
+	KUNIT_EXPECT_TRUE(test, kernel_page_present(page));
+}
+
+#if defined(CONFIG_X86) && defined(CONFIG_TRACEPOINTS)
+struct failed_clear {
+	struct mm_struct *mm;
+	s64 flushes;
+};
+
+/* The block is on its list again when this is called. */
+static void note_failed_clear(void *data, struct zone *zone, unsigned long pfn,
+			      int err)
+{
+	struct failed_clear *failed = data;
+
+	if (err == -EINVAL)
+		failed->flushes = atomic64_read(&failed->mm->context.tlb_gen);
+}
+#endif
+
+/*
+ * Nobody gets a page of a block that could not be cleared while a CPU keeps the
+ * way by which others of its pages were.
+ */
+static void clear_fails_halfway(struct kunit *test)
+{
+#if defined(CONFIG_X86) && defined(CONFIG_TRACEPOINTS)
+	struct page *block = free_block_outside(test);
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct counts before = counts_of(page_zone(block));
+	struct failed_clear failed = { .mm = enter_new_mm(test) };
+	s64 flushes = atomic64_read(&failed.mm->context.tlb_gen);
+	struct mermap map[MERMAP_SLOTS - 1];
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_ASSERT_EQ(test, 0, register_trace_mm_unmapped_block_return(note_failed_clear,
+									 &failed));
+	/* There is a slot for the first page, and none for the second. */
+	for (i = 0; i < ARRAY_SIZE(map); i++)
+		mermap_get(&map[i], page);
+	kunit_warning_suppress(test)
+		KUNIT_EXPECT_FALSE(test, unmapped_return(page_zone(block), GFP_KERNEL, 0));
+	while (i--)
+		mermap_put(&map[i]);
+	unregister_trace_mm_unmapped_block_return(note_failed_clear, &failed);
+	tracepoint_synchronize_unregister();
+
+	KUNIT_EXPECT_GT(test, failed.flushes, flushes);
+	expect_outside(test, block, before);
+	exit_mm_of_test(failed.mm);
+	__free_page(page);
+	unmapped_return_all(NULL);
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(block));
+#else
+	kunit_skip(test, "needs a tracepoint, and to know how flushes are counted");
+#endif
+}
+
+/* Blocks for which even the undoing of a failure has failed. */
+static struct page *lost[4];
+static unsigned int nr_lost;
+
+static int fail_undo(struct page *page, bool valid)
+{
+	if (nr_lost == ARRAY_SIZE(lost))
+		return set_direct_map_valid_noflush(page, BLOCK_PAGES, valid);
+
+	lost[nr_lost++] = page;
+	return -ENOMEM;
+}
+
+/* As a free block outside the direct map. */
+static void put_back_lost(struct page *block)
+{
+	freetype_t unmapped = make_freetype(MIGRATE_UNMOVABLE, FREETYPE_UNMAPPED);
+	unsigned long addr = (unsigned long)page_address(block);
+	struct zone *zone = page_zone(block);
+
+	real_zap(block);
+	flush_tlb_kernel_range(addr, addr + BLOCK_PAGES * PAGE_SIZE);
+	adjust_managed_page_count(block, BLOCK_PAGES);
+
+	guard(spinlock_irqsave)(&zone->lock);
+	free_pageblock(zone, block, unmapped);
+	__mod_zone_page_state(zone, NR_OUT_OF_MAP, BLOCK_PAGES);
+}
+
+/* Those that are on no list: nobody can have them. */
+static void find_lost(struct kunit *test)
+{
+	KUNIT_EXPECT_GT(test, nr_lost, 0);
+	while (nr_lost) {
+		struct page *block = lost[--nr_lost];
+
+		KUNIT_EXPECT_FALSE(test, is_free(block));
+		if (!is_free(block))
+			put_back_lost(block);
+	}
+}
+
+/* A block that could be on either side is on neither, and not counted there. */
+static void lost_on_its_way_out(struct kunit *test)
+{
+	unsigned long out, total;
+	struct page *page;
+
+	unmapped_return_all(NULL);
+	out = nr_out();
+	total = totalram_pages();
+	nr_lost = 0;
+	fail_in_part = true;
+	kunit_activate_static_stub(test, unmapped_zap_block, fail_zap);
+	kunit_activate_static_stub(test, unmapped_undo_block, fail_undo);
+	kunit_warning_suppress(test)
+		page = alloc_outside(GFP_HIGHUSER, 0);
+	kunit_deactivate_static_stub(test, unmapped_undo_block);
+	kunit_deactivate_static_stub(test, unmapped_zap_block);
+
+	KUNIT_EXPECT_NULL(test, page);
+	KUNIT_EXPECT_EQ(test, nr_out(), out);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total - nr_lost * BLOCK_PAGES);
+
+	find_lost(test);
+	unmapped_return_all(NULL);
+	KUNIT_EXPECT_EQ(test, nr_out(), out);
+	KUNIT_EXPECT_EQ(test, totalram_pages(), total);
+}
+
+static void lost_on_its_way_back(struct kunit *test)
+{
+	struct page *block = free_block_outside(test);
+	struct counts before = counts_of(page_zone(block)), now;
+
+	nr_lost = 0;
+	kunit_activate_static_stub(test, unmapped_restore_block, fail_restore);
+	kunit_activate_static_stub(test, unmapped_undo_block, fail_undo);
+	kunit_warning_suppress(test)
+		unmapped_return_all(NULL);
+	kunit_deactivate_static_stub(test, unmapped_undo_block);
+	kunit_deactivate_static_stub(test, unmapped_restore_block);
+
+	now = counts_of(page_zone(block));
+	KUNIT_EXPECT_EQ(test, 1, nr_lost);
+	KUNIT_EXPECT_EQ(test, now.out, before.out - BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, now.free, before.free - BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, now.free_blocks, before.free_blocks - BLOCK_PAGES);
+	KUNIT_EXPECT_EQ(test, now.managed, before.managed - BLOCK_PAGES);
+
+	find_lost(test);
+	expect_outside(test, block, before);
+	unmapped_return_all(NULL);
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(block));
 }
 
 static bool buddy_beyond_block(struct page *page)
@@ -443,17 +749,9 @@ static void atomic_takes_what_is_there(struct kunit *test)
 /* Nor puts anything back, even for memory in the direct map. */
 static void atomic_returns_nothing(struct kunit *test)
 {
-	struct zone *zone;
-	struct page *page;
-	unsigned long out;
+	struct zone *zone = page_zone(free_block_outside(test));
+	unsigned long out = nr_out();
 
-	unmapped_return_all(NULL);
-	page = must_alloc_outside(test);
-	zone = page_zone(page);
-	__free_page(page);
-	/* A page on a list of a CPU keeps its block from being whole. */
-	drain_all_pages(NULL);
-	out = nr_out();
 	KUNIT_EXPECT_FALSE(test, unmapped_return(zone, GFP_ATOMIC, 0));
 	KUNIT_EXPECT_FALSE(test, unmapped_return(zone, GFP_NOWAIT, 0));
 	KUNIT_EXPECT_EQ(test, nr_out(), out);
@@ -548,8 +846,7 @@ static void not_taken_from_its_list(struct kunit *test)
 	int isolated = -1;
 
 	/* The other page keeps the block where it is. */
-	KUNIT_ASSERT_EQ(test, pageblock_start_pfn(page_to_pfn(page)),
-			pageblock_start_pfn(page_to_pfn(keep)));
+	KUNIT_ASSERT_PTR_EQ(test, block_of(page), block_of(keep));
 	__free_page(page);
 	drain_all_pages(zone);
 
@@ -835,7 +1132,7 @@ static void undo_isolate(struct page *block)
 static void isolation(struct kunit *test)
 {
 	struct page *page = must_alloc_outside(test);
-	struct page *block = pfn_to_page(pageblock_start_pfn(page_to_pfn(page)));
+	struct page *block = block_of(page);
 
 	KUNIT_EXPECT_EQ(test, -EBUSY, isolate(block));
 	KUNIT_EXPECT_FALSE(test, kernel_page_present(page));
@@ -897,9 +1194,14 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(both_ways),
 	KUNIT_CASE(block_in_use_stays),
 	KUNIT_CASE(no_tlb_has_it),
+	KUNIT_CASE(entry_stays_large),
 	KUNIT_CASE(zap_fails),
 	KUNIT_CASE(zap_fails_in_part),
 	KUNIT_CASE(restore_fails),
+	KUNIT_CASE(poisoned_block_stays_out),
+	KUNIT_CASE(clear_fails_halfway),
+	KUNIT_CASE(lost_on_its_way_out),
+	KUNIT_CASE(lost_on_its_way_back),
 	KUNIT_CASE(neighbours_do_not_merge),
 	KUNIT_CASE(atomic_takes_what_is_there),
 	KUNIT_CASE(atomic_returns_nothing),
