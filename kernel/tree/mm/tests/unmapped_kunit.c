@@ -14,6 +14,7 @@
 #include <linux/mermap.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
+#include <linux/mmzone.h>
 #include <linux/page-isolation.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
@@ -1028,6 +1029,113 @@ static void watermarks(struct kunit *test)
 	unmapped_return_all(NULL);
 }
 
+/* Free pages that cannot return to the direct map are not available. */
+static void partly_free_is_not_available(struct kunit *test)
+{
+	const unsigned int nr = 8;
+	unsigned long partial = 0;
+	struct zone *zone;
+	LIST_HEAD(firsts);
+	LIST_HEAD(pages);
+	long available;
+	unsigned int i;
+
+	if (nr_free() < 2 * nr * BLOCK_PAGES)
+		kunit_skip(test, "too little memory for so many page blocks");
+
+	unmapped_return_all(NULL);
+	for (i = 0; i < nr * BLOCK_PAGES; i++) {
+		struct page *page = must_alloc_outside(test);
+		bool first = pageblock_aligned(page_to_pfn(page));
+
+		list_add(&page->lru, first ? &firsts : &pages);
+	}
+	drain_all_pages(NULL);
+	available = si_mem_available();
+	free_all(&pages);
+	drain_all_pages(NULL);
+
+	for_each_populated_zone(zone)
+		partial += zone_free_unmapped_partial(zone);
+	KUNIT_EXPECT_GE(test, partial, (nr - 1) * BLOCK_PAGES);
+	KUNIT_EXPECT_LT(test, si_mem_available() - available, SLACK);
+
+	/* Whole blocks are. */
+	free_all(&firsts);
+	drain_all_pages(NULL);
+	KUNIT_EXPECT_GE(test, si_mem_available() - available,
+			(long)(nr * BLOCK_PAGES - SLACK));
+	unmapped_return_all(NULL);
+}
+
+static void last_before_oom(struct kunit *test)
+{
+	struct alloc_context ac = {
+		.zonelist = node_zonelist(numa_node_id(), GFP_KERNEL),
+		.highest_zoneidx = gfp_zone(GFP_KERNEL),
+	};
+	struct page *page, *block;
+
+	unmapped_return_all(NULL);
+	page = must_alloc_outside(test);
+	block = block_of(page);
+	/* On the list of a CPU. */
+	__free_page(page);
+
+	ac.alloc_flags = ALLOC_UNMAPPED;
+	KUNIT_EXPECT_FALSE(test, unmapped_return_last(&ac));
+	KUNIT_EXPECT_TRUE(test, page_is_unmapped(block));
+
+	ac.alloc_flags = 0;
+	KUNIT_EXPECT_TRUE(test, unmapped_return_last(&ac));
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(block));
+	KUNIT_EXPECT_TRUE(test, kernel_page_present(page));
+	KUNIT_EXPECT_FALSE(test, unmapped_return_last(&ac));
+}
+
+static void reclaim_returns(struct kunit *test)
+{
+	struct page *block = free_block_outside(test);
+	int idx = zone_idx(page_zone(block));
+	pg_data_t *node = page_pgdat(block);
+
+	/* A lower zone would not help with it. */
+	if (idx)
+		KUNIT_EXPECT_FALSE(test, unmapped_reclaim(node, idx - 1));
+	KUNIT_EXPECT_TRUE(test, page_is_unmapped(block));
+	KUNIT_EXPECT_TRUE(test, unmapped_reclaim(node, idx));
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(block));
+	KUNIT_EXPECT_TRUE(test, kernel_page_present(block));
+	KUNIT_EXPECT_FALSE(test, unmapped_reclaim(node, idx));
+}
+
+/* One block is not more than what stays: nobody else puts it back. */
+static void kswapd_returns(struct kunit *test)
+{
+	struct page *block = free_block_outside(test);
+	struct zone *zones = page_pgdat(block)->node_zones;
+	struct zone *zone = page_zone(block);
+	unsigned long marks[MAX_NR_ZONES];
+	unsigned int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		marks[i] = zones[i]._watermark[WMARK_HIGH];
+		zones[i]._watermark[WMARK_HIGH] = page_pgdat(block)->node_present_pages;
+	}
+	for (i = 0; i < 500 && page_is_unmapped(block); i++) {
+		/* Half a block is missing, without it; others may free some pages. */
+		zone->_watermark[WMARK_HIGH] =
+			zone_page_state_snapshot(zone, NR_FREE_PAGES) - BLOCK_PAGES / 2;
+		wakeup_kswapd(zone, GFP_KERNEL, 0, zone_idx(zone));
+		msleep(20);
+	}
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		zones[i]._watermark[WMARK_HIGH] = marks[i];
+
+	KUNIT_EXPECT_FALSE(test, page_is_unmapped(block));
+	unmapped_return_all(NULL);
+}
+
 /* What nobody asks for comes back by itself, but for a small reserve. */
 static void surplus_comes_back(struct kunit *test)
 {
@@ -1217,6 +1325,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(capture),
 #endif
 	KUNIT_CASE(watermarks),
+	KUNIT_CASE(partly_free_is_not_available),
+	KUNIT_CASE(last_before_oom),
+	KUNIT_CASE(reclaim_returns),
+	KUNIT_CASE(kswapd_returns),
 	KUNIT_CASE_SLOW(surplus_comes_back),
 	KUNIT_CASE_SLOW(lists_of_cpus_keep_nothing),
 	KUNIT_CASE(return_is_flushed),
