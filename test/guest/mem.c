@@ -167,8 +167,7 @@ void mem_release(struct mem *mem)
 	if (mem->kind->is_guest_memfd) {
 		tiny_vm_destroy(&mem->vm);
 	} else {
-		if (mem->map)
-			munmap(mem->map, mem->nr_pages * MEM_PAGE);
+		tiny_vm_unmap(mem->map, mem->nr_pages * MEM_PAGE);
 		if (mem->fd >= 0)
 			close(mem->fd);
 	}

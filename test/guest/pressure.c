@@ -8,13 +8,17 @@
  *	takes most memory as unmovable pages, frees every other one, so that no
  *	whole block is free; most of what is free has to be had as memory of
  *	that kind
- * pressure churn KIND MIB SECONDS
+ * pressure churn KIND MIB SECONDS [unlucky]
  *	makes VMs with that much memory, one after the other; each finds its
- *	memory zero, and keeps what it writes
+ *	memory zero, and keeps what it writes.  Those that are unlucky are what
+ *	fault injection with a task filter hits, and may find no memory
  *
  * Exit: 0 as claimed, 1 not so, 2 it cannot be told.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,27 +113,57 @@ static int fragment(const struct mem_kind *kind)
 	return wrong | claim(!wrong, "fragmented memory can be had");
 }
 
-static int churn(const struct mem_kind *kind, size_t pages, unsigned int seconds)
+/* A VM that comes and goes: 0, 1, or -errno. */
+static int one_vm(const struct mem_kind *kind, size_t pages, uint64_t seed,
+		  bool punch)
 {
-	time_t end = time(NULL) + seconds;
-	unsigned int rounds = 0;
+	struct mem mem;
 	int wrong = 0;
+	int err = mem_open(&mem, kind, pages);
 
+	if (!err)
+		wrong = use(&mem, seed);
+	if (!err && punch)
+		err = mem_punch(&mem, pages / 4, pages / 2);
+	mem_release(&mem);
+	return err ? err : wrong;
+}
+
+/* 0, or 2 if this kernel injects no faults. */
+static int set_unlucky(int fd, const char *value)
+{
+	if (fd >= 0 && pwrite(fd, value, 1, 0) == 1)
+		return 0;
+	perror("pressure: /proc/self/make-it-fail");
+	return 2;
+}
+
+static int churn(const struct mem_kind *kind, size_t pages, unsigned int seconds,
+		 bool unlucky)
+{
+	int fd = unlucky ? open("/proc/self/make-it-fail", O_RDWR | O_CLOEXEC) : -1;
+	time_t end = time(NULL) + seconds;
+	unsigned int rounds = 0, without = 0;
+	int ret = 0;
+
+	if (unlucky && set_unlucky(fd, "1"))
+		return 2;
 	do {
-		struct mem mem;
-
-		if (mem_open(&mem, kind, pages))
-			return 2;
-		wrong |= use(&mem, ((uint64_t)getpid() << 32) + rounds);
 		/* some give pages back while they live */
-		if (rounds % 2 && kind->is_guest_memfd &&
-		    mem_punch(&mem, pages / 4, pages / 2))
-			return 2;
-		mem_release(&mem);
-		rounds++;
-	} while (!wrong && time(NULL) < end);
-	printf("%u VMs\n", rounds);
-	return wrong | claim(!wrong, "each VM had its memory to itself");
+		ret = one_vm(kind, pages, ((uint64_t)getpid() << 32) + rounds,
+			     rounds % 2 && kind->is_guest_memfd);
+		rounds += ret >= 0;
+		without += ret == -ENOMEM;
+		if (ret == -ENOMEM && unlucky)
+			ret = 0;
+	} while (!ret && time(NULL) < end);
+	/* what is said from here on has to arrive */
+	if (unlucky && set_unlucky(fd, "0"))
+		return 2;
+	printf("%u VMs\n%u more had no memory\n", rounds, without);
+	if (ret < 0)
+		return 2;
+	return claim(!ret, "each VM had its memory to itself");
 }
 
 static int usage(void)
@@ -137,7 +171,7 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: pressure hog PERCENT\n"
 		"       pressure fragment KIND\n"
-		"       pressure churn KIND MIB SECONDS\n"
+		"       pressure churn KIND MIB SECONDS [unlucky]\n"
 		"kinds: %s\n", mem_kind_names());
 	return 2;
 }
@@ -152,8 +186,9 @@ int main(int argc, char **argv)
 	kind = argc >= 3 ? mem_kind_by_name(argv[2]) : NULL;
 	if (kind && argc == 3 && !strcmp(argv[1], "fragment"))
 		return fragment(kind);
-	if (kind && argc == 5 && !strcmp(argv[1], "churn"))
+	if (kind && (argc == 5 || (argc == 6 && !strcmp(argv[5], "unlucky"))) &&
+	    !strcmp(argv[1], "churn"))
 		return churn(kind, (strtoul(argv[3], NULL, 10) << 20) / MEM_PAGE,
-			     atoi(argv[4]));
+			     atoi(argv[4]), argc == 6);
 	return usage();
 }

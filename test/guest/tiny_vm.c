@@ -152,14 +152,20 @@ static void close_if_open(int fd)
 		close(fd);
 }
 
+void tiny_vm_unmap(void *mem, uint64_t size)
+{
+	int err;
+
+	do {
+		err = mem ? munmap(mem, size) : 0;
+	} while (err && errno == ENOMEM);
+}
+
 void tiny_vm_destroy(struct tiny_vm *vm)
 {
-	if (vm->run)
-		munmap(vm->run, vm->run_size);
-	if (vm->code)
-		munmap(vm->code, PAGE);
-	if (vm->mem)
-		munmap(vm->mem, vm->size);
+	tiny_vm_unmap(vm->run, vm->run_size);
+	tiny_vm_unmap(vm->code, PAGE);
+	tiny_vm_unmap(vm->mem, vm->size);
 	close_if_open(vm->vcpu);
 	close_if_open(vm->gmem);
 	close_if_open(vm->vm);

@@ -47,6 +47,9 @@ struct tiny_vm {
 int tiny_vm_create(struct tiny_vm *vm, uint64_t flags, uint64_t size);
 void tiny_vm_destroy(struct tiny_vm *vm);
 
+/* Until it is done: where faults are injected one attempt may fail. */
+void tiny_vm_unmap(void *mem, uint64_t size);
+
 /* The guest stores the secret at this offset of its memory, and halts. */
 int tiny_vm_plant(struct tiny_vm *vm, const struct secret *secret,
 		  uint64_t offset);

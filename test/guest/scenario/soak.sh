@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # VMs come and go out of the direct map beside everything else that moves memory:
 # memory hogs, fork storms, compaction, dropped caches, CPUs and ranges of RAM
-# that go and come, and failures of what takes blocks out of the map.
+# that go and come, and failures: of what takes blocks out of the map, and of any
+# allocation that such a VM is the reason of.
 # Afterwards all of the memory is there, and in the map.
 #
 # Arguments: seconds.
@@ -10,7 +11,7 @@
 . /tap.sh
 
 SECONDS_LEFT=$1
-FAIL=/sys/kernel/debug/fail_function
+DEBUG=/sys/kernel/debug
 INJECT=1000000
 MEMORY=/sys/devices/system/memory
 CPUS=$(nproc)
@@ -22,7 +23,7 @@ over() { [ "$(cut -d. -f1 /proc/uptime)" -ge "$END" ]; }
 
 # churn KIND MIB: VMs one after the other, their number in /tmp/vms.*
 churn() {
-	pressure churn "$1" "$2" "$LASTS" >"/tmp/churn.$1.$2" 2>&1 ||
+	pressure churn "$1" "$2" "$LASTS" unlucky >"/tmp/churn.$1.$2" 2>&1 ||
 		echo "churn $1 $2: $(cat "/tmp/churn.$1.$2")" >>/tmp/wrong
 }
 
@@ -74,13 +75,32 @@ ranges() {
 	done
 }
 
+# faults WHAT PERCENT INTERVAL: a part of each INTERVAL-th call from now on
+faults() {
+	echo "$3" >"$DEBUG/$1/interval"
+	echo 0 >"$DEBUG/$1/verbose"
+	echo $INJECT >"$DEBUG/$1/times"
+	echo "$2" >"$DEBUG/$1/probability"
+}
+
+# One in two hundred allocations: more than a hundred are needed for a VM.
 inject() {
-	echo unmapped_zap_block >$FAIL/inject
-	echo 0xfffffffffffffff4 >$FAIL/unmapped_zap_block/retval
-	echo 20 >$FAIL/probability
-	echo 0 >$FAIL/interval
-	echo 0 >$FAIL/verbose
-	echo $INJECT >$FAIL/times
+	echo unmapped_zap_block >$DEBUG/fail_function/inject
+	echo 0xfffffffffffffff4 >$DEBUG/fail_function/unmapped_zap_block/retval
+	faults fail_function 20 0
+	echo N >$DEBUG/fail_page_alloc/ignore-gfp-highmem
+	echo 0 >$DEBUG/fail_page_alloc/min-order
+	for what in failslab fail_page_alloc; do
+		echo N >$DEBUG/$what/ignore-gfp-wait
+		echo Y >$DEBUG/$what/task-filter
+		faults $what 5 10
+	done
+}
+
+# no_more WHAT: prints how many there were
+no_more() {
+	echo 0 >"$DEBUG/$1/probability"
+	echo $((INJECT - $(cat "$DEBUG/$1/times")))
 }
 
 all_at_once() {
@@ -117,6 +137,8 @@ is_whole() {
 
 vms() { cat /tmp/churn.* | sed -n 's/^\([0-9]*\) VMs$/\1/p' | awk '{ n += $1 } END { print n + 0 }'; }
 
+without() { cat /tmp/churn.* | sed -n 's/ more had no memory$//p' | awk '{ n += $1 } END { print n + 0 }'; }
+
 # churn.KIND.MIB
 mebibytes() {
 	for file in /tmp/churn.*; do
@@ -125,7 +147,7 @@ mebibytes() {
 }
 
 counts() {
-	echo "$(vms) VMs, $(mebibytes) MiB populated, $(($(vmstat unmapped_block_zap) - zapped)) blocks out of the map, $(($(vmstat unmapped_block_return) - returned)) back, $(($(vmstat unmapped_slow_page) - slow)) single pages, $injected faults injected, $(wc -l </tmp/offline) ranges offline, $(cat /tmp/lost) pages lost"
+	echo "$(vms) VMs, $(mebibytes) MiB populated, $(($(vmstat unmapped_block_zap) - zapped)) blocks out of the map, $(($(vmstat unmapped_block_return) - returned)) back, $(($(vmstat unmapped_slow_page) - slow)) single pages, $zaps failures of a block, $slabs of an object, $pages of a page, $(without) VMs less for these, $(wc -l </tmp/offline) ranges offline, $(cat /tmp/lost) pages lost"
 }
 
 # tap.sh reads this
@@ -140,8 +162,10 @@ zapped=$(vmstat unmapped_block_zap) returned=$(vmstat unmapped_block_return)
 slow=$(vmstat unmapped_slow_page)
 inject
 t "soak: $SECONDS_LEFT s of all at once" all_at_once "$SECONDS_LEFT"
-injected=$((INJECT - $(cat $FAIL/times)))
-echo >$FAIL/inject
+zaps=$(no_more fail_function) slabs=$(no_more failslab) pages=$(no_more fail_page_alloc)
+echo >$DEBUG/fail_function/inject
+t "soak: blocks, objects and pages failed meanwhile" \
+	[ "$(printf "%s\n" "$zaps" "$slabs" "$pages" | sort -n | head -n 1)" -gt 0 ]
 t "soak: every page is free, and in the map" is_whole
 t "soak: no OOM kill" [ "$(vmstat oom_kill)" = 0 ]
 t "soak: there was something to convert" [ "$(vmstat unmapped_block_zap)" -gt "$zapped" ]
