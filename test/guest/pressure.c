@@ -8,12 +8,15 @@
  *	takes most memory as unmovable pages, frees every other one, so that no
  *	whole block is free; most of what is free has to be had as memory of
  *	that kind
+ * pressure compact KIND
+ *	takes most memory as movable pages, and frees most of it, so that again no
+ *	whole block is free; memory out of the map comes in blocks nevertheless
  * pressure churn KIND MIB SECONDS [unlucky]
  *	makes VMs with that much memory, one after the other; each finds its
  *	memory zero, and keeps what it writes.  Those that are unlucky are what
  *	fault injection with a task filter hits, and may find no memory
  *
- * Exit: 0 as claimed, 1 not so, 2 it cannot be told.
+ * Exit: 0 as claimed, 1 not so, 2 it cannot be told, 4 not on this machine.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +32,8 @@
 #include "mem.h"
 #include "vmstat.h"
 
-#define BLOCK_PAGES 512
+/* Of the movable pages one in so many stays. */
+#define KEPT 16
 
 static int claim(int holds, const char *what)
 {
@@ -113,6 +117,56 @@ static int fragment(const struct mem_kind *kind)
 	return wrong | claim(!wrong, "fragmented memory can be had");
 }
 
+/* Small pages: most of a huge one would not be free. */
+static uint8_t *movable(size_t pages)
+{
+	uint8_t *map = mmap(NULL, pages * MEM_PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (map == MAP_FAILED || madvise(map, pages * MEM_PAGE, MADV_NOHUGEPAGE)) {
+		perror("pressure: mmap");
+		return NULL;
+	}
+	for (size_t i = 0; i < pages; i++)
+		map[i * MEM_PAGE] = 1;
+	for (size_t i = 0; i + KEPT <= pages; i += KEPT)
+		if (madvise(map + (i + 1) * MEM_PAGE, (KEPT - 1) * MEM_PAGE,
+			    MADV_DONTNEED)) {
+			perror("pressure: madvise");
+			return NULL;
+		}
+	return map;
+}
+
+/* Half of what is free; what was left when the rest was taken is far less. */
+static int compact(const struct mem_kind *kind)
+{
+	size_t filler = meminfo_pages("MemFree") / 8 * 7;
+	int64_t zapped = vmstat("unmapped_block_zap");
+	int64_t slow = vmstat("unmapped_slow_page");
+	uint8_t *map = movable(filler);
+	size_t pages = meminfo_pages("MemFree") / 2;
+	struct mem mem;
+	int wrong;
+
+	if (MEM_PAGE > 4096) {
+		printf("with pages this large there are few blocks, or none\n");
+		return 4;
+	}
+	if (!map || zapped < 0 || mem_open(&mem, kind, pages))
+		return 2;
+	wrong = use(&mem, 1);
+	zapped = vmstat("unmapped_block_zap") - zapped;
+	slow = vmstat("unmapped_slow_page") - slow;
+	printf("%zu pages, %" PRId64 " blocks, %" PRId64 " single pages\n", pages,
+	       zapped, slow);
+	mem_release(&mem);
+	munmap(map, filler * MEM_PAGE);
+	wrong |= claim(zapped > 0, "blocks leave the map");
+	return wrong | claim(slow <= (int64_t)(pages / 10),
+			     "few pages go the slow way");
+}
+
 /* A VM that comes and goes: 0, 1, or -errno. */
 static int one_vm(const struct mem_kind *kind, size_t pages, uint64_t seed,
 		  bool punch)
@@ -170,7 +224,7 @@ static int usage(void)
 {
 	fprintf(stderr,
 		"usage: pressure hog PERCENT\n"
-		"       pressure fragment KIND\n"
+		"       pressure fragment|compact KIND\n"
 		"       pressure churn KIND MIB SECONDS [unlucky]\n"
 		"kinds: %s\n", mem_kind_names());
 	return 2;
@@ -186,6 +240,8 @@ int main(int argc, char **argv)
 	kind = argc >= 3 ? mem_kind_by_name(argv[2]) : NULL;
 	if (kind && argc == 3 && !strcmp(argv[1], "fragment"))
 		return fragment(kind);
+	if (kind && argc == 3 && !strcmp(argv[1], "compact"))
+		return compact(kind);
 	if (kind && (argc == 5 || (argc == 6 && !strcmp(argv[5], "unlucky"))) &&
 	    !strcmp(argv[1], "churn"))
 		return churn(kind, (strtoul(argv[3], NULL, 10) << 20) / MEM_PAGE,

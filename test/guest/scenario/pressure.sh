@@ -15,6 +15,10 @@ t "most of the memory is used out of the map, and given back" \
 	pressure churn gmem_mmap "$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) * 8 / 10 / 1024))" 1
 t "then 90 % of it can be had as ordinary memory" pressure hog 90
 t "without the OOM killer" no_oom
+# who asks has to compact: nobody does so before, nor has given up on
+# blocks of pages that stay where they are
+echo 0 >/proc/sys/vm/compaction_proactiveness
+t "movable pages make room for blocks out of the map" pressure compact gmem_mmap
 t "fragmented memory can be had as plain guest_memfd" pressure fragment plain
 t "fragmented memory can be had out of the map" pressure fragment gmem_mmap
 t "without the OOM killer" no_oom
