@@ -6,7 +6,8 @@
  *	the command succeeds while such memory lives, which keeps its contents
  *	and stays absent; afterwards the direct map is whole again
  * boundaries busy KIND
- *	a range of RAM that such memory is in cannot be taken offline
+ *	a range of RAM that such memory is in cannot be taken offline, and the
+ *	attempt leaves it as absent as it was
  * boundaries offline KIND
  *	the same; once that memory is free the range can, although it still is
  *	out of the direct map
@@ -220,16 +221,12 @@ static void find_blocks(const uint64_t *pfns, size_t nr, struct candidates *ret)
 	}
 }
 
-static int offline_used(const struct mem *mem, struct candidates *blocks)
+/* Those that might go offline if they were not used. */
+static int try_offline(struct candidates *blocks)
 {
-	uint64_t *pfns = calloc(mem->nr_pages, sizeof(*pfns));
 	size_t busy = 0;
 	int wrong = 0;
 
-	if (!pfns || mem_pfns(mem, pfns))
-		return 2;
-	find_blocks(pfns, mem->nr_pages, blocks);
-	free(pfns);
 	for (size_t i = 0; i < blocks->nr; i++) {
 		int err = set_state(blocks->block[i], "offline");
 
@@ -246,8 +243,24 @@ static int offline_used(const struct mem *mem, struct candidates *blocks)
 		printf("no range of RAM is full of them\n");
 		return 2;
 	}
-	return claim(!wrong, "no range goes offline that is used") |
-	       claim(is_stamped(mem), "the memory has what was written to it");
+	return claim(!wrong, "no range goes offline that is used");
+}
+
+static int offline_used(const struct mem *mem, struct candidates *blocks)
+{
+	uint64_t *pfns = calloc(mem->nr_pages, sizeof(*pfns));
+	int wrong;
+
+	if (!pfns || mem_pfns(mem, pfns))
+		return 2;
+	find_blocks(pfns, mem->nr_pages, blocks);
+	wrong = try_offline(blocks);
+	if (wrong != 2)
+		wrong |= claim(is_stamped(mem),
+			       "the memory has what was written to it") |
+			 check_absent(mem, pfns);
+	free(pfns);
+	return wrong;
 }
 
 /* Others may have something there, too; but hardly everywhere. */
@@ -291,7 +304,7 @@ static int offline(const struct mem_kind *kind, bool free_too)
 		return 2;
 	wrong = offline_used(&mem, &blocks);
 	mem_release(&mem);
-	if (wrong == 2)
+	if (wrong & 2)
 		return 2;
 	if (free_too)
 		wrong |= offline_free(&blocks);

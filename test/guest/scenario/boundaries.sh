@@ -102,6 +102,9 @@ t "contig: 1 GiB beside a VM out of the map" \
 t "compaction and dropped caches leave it alone" boundaries around gmem_mmap 64 -- \
 	sh -c 'echo 1 >/proc/sys/vm/compact_memory; echo 3 >/proc/sys/vm/drop_caches'
 t "CPUs come and go while VMs do" cpus_come_and_go gmem_mmap 10
+t "CPUs that come and go leave it alone" boundaries around gmem_mmap 64 -- \
+	sh -c "cd /sys/devices/system/cpu && echo 0 | tee cpu[123]/online && grep -x 0 online &&
+		echo 1 | tee cpu[123]/online && grep -x 0-3 online"
 t "nothing stays out of the map" whole
 for node in 0 1; do
 	t "NUMA: bound to node $node, out of the map" boundaries bind gmem_mmap $node
