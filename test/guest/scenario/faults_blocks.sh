@@ -1,12 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# When no block of pages can be taken out of the direct map, single pages are.
+# When no block of pages can be taken out of the direct map, single pages are.  What
+# there is to see of that agrees: counters, events, and lists of free pages.
 # shellcheck source=/dev/null
 . /tap.sh
 
 FAIL=/sys/kernel/debug/fail_function
+TRACING=/sys/kernel/tracing
+# of the machine's only zone
+FREE='type +Unmapped .* [1-9]' NONE='type +Unmapped( +0)+ *$'
 
-vmstat() { sed -n "s/^$1 //p" /proc/vmstat; }
+vmstat() { sed -n "s/^$1 //p" "${2:-/proc/vmstat}"; }
 
 fail_always() {
 	echo "$1" >$FAIL/inject || return 2
@@ -25,8 +29,18 @@ without_blocks() {
 		[ "$(vmstat unmapped_slow_page)" -gt "$slow" ]
 }
 
+# traced COUNTER EVENT TEXT: it has been counted as often as there are events
+traced() {
+	count=$(($(vmstat "$1") - $(vmstat "$1" /tmp/vmstat)))
+	lines=$(grep "$2: " $TRACING/trace | grep -c "$3")
+	echo "$1: $count, $lines events"
+	[ "$lines" = "$count" ] && [ "$lines" -gt 0 ]
+}
+
 # what the boot has taken out is to be used up, or gone
 echo 1 >/proc/sys/vm/drop_caches
+cp /proc/vmstat /tmp/vmstat
+echo 1 >$TRACING/events/unmapped/enable
 t "blocks cannot be zapped from now on" fail_always unmapped_zap_block
 for kind in gmem_mmap secretmem; do
 	t "then pages of $kind are, and are back when freed" \
@@ -36,4 +50,14 @@ t "none of the blocks is lost" [ "$(vmstat nr_out_of_map)" = 0 ]
 echo >$FAIL/inject
 t "blocks are zapped again" absence ptdump gmem_mmap plain
 t "none stays out of the map" [ "$(vmstat nr_out_of_map)" = 0 ]
+echo 0 >$TRACING/events/unmapped/enable
+t "each block that leaves the map has its event" \
+	traced unmapped_block_zap mm_unmapped_block_zap err=0
+t "each that comes back" traced unmapped_block_return mm_unmapped_block_return err=0
+t "each that cannot leave" traced unmapped_zap_fail mm_unmapped_block_zap err=-12
+t "each page that leaves alone" traced unmapped_slow_page mm_unmapped_slow_page pfn=
+t "pagetypeinfo: no page is free out of the map" grep -E "$NONE" /proc/pagetypeinfo
+# what lists of CPUs have is in no row: that empties them
+t "pagetypeinfo: the rest of blocks that are out is" absence hold gmem_mmap -- \
+	sh -c "echo 1 >/proc/sys/vm/drop_caches; grep -E '$FREE' /proc/pagetypeinfo"
 plan
