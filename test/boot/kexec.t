@@ -32,6 +32,11 @@ ok "the dump has the memory of the VM in the map, $(control "$WORK/vmcore") time
 ok "it has that of the VM out of the map, as docs/security.md warns" \
 	some "$(victim "$WORK/vmcore")"
 
+# What reads dumps, makedumpfile and crash, follows that many lists of each order.
+noted() { head -c 64K "$WORK/vmcore" | LC_ALL=C sed -nE 's/^LENGTH\(free_area\.free_list\)=([0-9]+)$/\1/p'; }
+listed() { sed -nE 's/^.*lists of free pages: ([0-9]+).*/\1/p' "$OUT/logs/kdump/console.log" | head -n 1; }
+ok "it says how many lists of free pages there are" test "$(noted)" -eq "$(listed)"
+
 # level CLAIM LEVEL: a dump of that level is $WORK/dump
 level() {
 	if ! command -v makedumpfile >/dev/null; then

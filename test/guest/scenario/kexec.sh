@@ -31,6 +31,11 @@ make_initrd() {
 	rm -r /tmp/next
 }
 
+# How many lists of free pages there are for an order; for who reads the dump.
+free_lists() {
+	sed -n 's/^Number of blocks type *//p' /proc/pagetypeinfo | wc -w | sed 's/^/lists of free pages: /'
+}
+
 # tap.sh reads this
 # shellcheck disable=SC2034
 T=300
@@ -41,7 +46,8 @@ t "a VM has its secret in memory out of the map" planted /tmp/victim
 t "another in the map" planted /tmp/control
 case $1 in
 crash)
-	t "the next kernel's files are there" make_initrd crash 4
+	t "it is known how many lists of free pages there are" gives 0 '[1-9]' free_lists
+	t "the next kernel's files are there" make_initrd crash 5
 	t "the kernel for a crash is loaded" \
 		kexec_load crash "$2" /tmp/initrd "$ARGS nr_cpus=1 reset_devices"
 	[ "$TAP_FAILED" != 0 ] || echo c >/proc/sysrq-trigger ;;
