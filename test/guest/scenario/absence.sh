@@ -52,8 +52,9 @@ t "kcore: memfd_secret is absent, memfd is found" absence kcore secretmem memfd
 t "ptdump: mappable guest_memfd is absent, and back when freed" absence ptdump gmem_mmap plain
 t "ptdump: memfd_secret is absent, and back when freed" absence ptdump secretmem memfd
 
-# of memory that is cleared or poisoned there would be no leftovers
-[ $# -gt 0 ] || t "kcore: write() to guest_memfd leaves nothing, to plain it does" write_leftover
+# where free pages are cleared or poisoned the control would not be found
+[ $# -gt 0 ] || t "kcore: nothing stays behind where guest_memfd is copied, of plain it does" \
+	leftovers
 
 $ON_X86 "kvm-clock: runs in mappable guest_memfd, which stays absent" \
 	absence clock gmem_mmap plain
