@@ -10,6 +10,9 @@
 #include "free_pages.h"
 #include "vmstat.h"
 
+/* DEPOT_POOL_ORDER of the kernel */
+#define STACK_POOL_PAGES (1 << 2)
+
 static int poke(const char *file, const char *value)
 {
 	int fd = open(file, O_WRONLY | O_CLOEXEC);
@@ -53,6 +56,23 @@ static int64_t pages_on_cpus(void)
 	return sum;
 }
 
+/*
+ * KASAN keeps each new stack of an allocation or of a free for good, and each way in
+ * which something fails has its own.
+ */
+static int64_t pages_of_stacks(void)
+{
+	FILE *stats = fopen("/sys/kernel/debug/stackdepot/stats", "re");
+	int64_t pools = 0;
+
+	if (!stats)
+		return 0;
+	if (fscanf(stats, "pools: %" SCNd64, &pools) != 1)
+		pools = 0;
+	fclose(stats);
+	return pools * STACK_POOL_PAGES;
+}
+
 int64_t free_pages(void)
 {
 	int64_t on_cpus;
@@ -61,5 +81,6 @@ int64_t free_pages(void)
 	    poke("/proc/sys/vm/stat_refresh", "1"))
 		return -1;
 	on_cpus = pages_on_cpus();
-	return on_cpus < 0 ? -1 : vmstat("nr_free_pages") + on_cpus;
+	return on_cpus < 0 ? -1 :
+	       vmstat("nr_free_pages") + on_cpus + pages_of_stacks();
 }
