@@ -9,6 +9,31 @@ hibernation_is_available() {
 	! grep -F '[disabled]' /sys/power/disk
 }
 
+out_of_map() { sed -n 's/^nr_out_of_map //p' /proc/vmstat; }
+
+# The kernel goes as far as an image would be made, and back.
+up_to_the_image() {
+	echo freezer >/sys/power/pm_test
+	"$@"
+	status=$?
+	echo none >/sys/power/pm_test
+	return $status
+}
+
+hibernate() { echo disk >/sys/power/state; }
+
+# What is left of memory that is gone waits there for others to come, unless its
+# owner cleans up after itself.
+blocks_come_back() {
+	# shellcheck disable=SC2016
+	absence hold gmem_mmap -- sh -c 'kill -9 $PPID'
+	before=$(out_of_map)
+	up_to_the_image hibernate || return 1
+	after=$(out_of_map)
+	echo "out of the map: $before pages before, $after after"
+	[ "$before" -gt 0 ] && [ "$after" = 0 ]
+}
+
 # While memory of that kind lives; the file and the attempt have to agree.
 hibernation_is_refused() {
 	absence hold "$1" -- sh -c \
@@ -27,6 +52,14 @@ if [ -e /sys/power/disk ]; then
 			hibernation_is_refused "$kind"
 	done
 	t "hibernation is available afterwards" hibernation_is_available
+	for kind in gmem_mmap secretmem; do
+		t "an image is refused if $kind came after hibernation had begun" \
+			up_to_the_image hibernate_late "$kind"
+	done
+	case $(cat /proc/cmdline) in
+	*unmapped_alloc=off*) ;;
+	*) t "hibernation begins with all free memory in the map" blocks_come_back ;;
+	esac
 else
 	skip "hibernation is refused" "this kernel has no CONFIG_HIBERNATION"
 fi
