@@ -8,6 +8,8 @@
 
 GIGANTIC=/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages
 CGROUP=/tmp/cgroup
+BALLOON=/sys/bus/virtio/drivers/virtio_balloon
+TRACING=/sys/kernel/tracing
 
 vmstat() { sed -n "s/^$1 //p" /proc/vmstat; }
 
@@ -84,6 +86,24 @@ limit_holds() {
 	[ "$status" = 137 ] && [ "$kills" -ge 1 ]
 }
 
+# Free blocks in the map are told to the hypervisor, on whose lists they are not for
+# that time; those that are out of the map stay where they are.
+reporting() {
+	echo 'p:reports virtballoon_free_page_report' >$TRACING/kprobe_events
+	echo 1 >$TRACING/events/kprobes/reports/enable
+	boundaries around "$1" 64 -- sh -c "pressure churn $1 200 1 &&
+		echo $DEVICE >$BALLOON/bind &&
+		until grep 'reports  *[1-9]' $TRACING/kprobe_profile; do sleep 1; done &&
+		grep 'nr_free_unmapped_blocks [1-9]' /proc/vmstat"
+	status=$?
+	echo 0 >$TRACING/events/kprobes/reports/enable
+	echo >$TRACING/kprobe_events
+	return $status
+}
+
+# what it holds for a moment is missing in a range of 1 GiB
+DEVICE=$(basename $BALLOON/virtio*)
+echo "$DEVICE" >$BALLOON/unbind
 echo 1 >/proc/sys/vm/drop_caches
 MAPPED=$(boundaries mapped)
 # tap.sh reads this
@@ -120,5 +140,6 @@ done
 t "RLIMIT_MEMLOCK is for memfd_secret only" boundaries memlock
 t "suspend: as far as the last CPU" boundaries around gmem_mmap 64 -- \
 	sh -c "echo core >/sys/power/pm_test && echo mem >/sys/power/state"
+t "free page reporting leaves it alone" reporting gmem_mmap
 t "nothing stays out of the map" whole
 plan
