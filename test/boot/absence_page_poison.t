@@ -5,5 +5,8 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
+# what comes back into the direct map holds the pattern
+boot_tap kunit_page_poison -m 1G -t 300 -a "page_poison=1 kunit.enable=1" -- \
+	/scenario/kunit.sh unmapped
 boot_tap absence_page_poison -m 1G -t 300 -a page_poison=1 -- \
 	/scenario/absence.sh page_poison=1

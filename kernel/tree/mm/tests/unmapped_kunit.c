@@ -17,6 +17,7 @@
 #include <linux/mmzone.h>
 #include <linux/page-isolation.h>
 #include <linux/pagemap.h>
+#include <linux/poison.h>
 #include <linux/sched/mm.h>
 #include <linux/set_memory.h>
 #include <linux/smp.h>
@@ -860,6 +861,34 @@ static void not_taken_from_its_list(struct kunit *test)
 	__free_page(keep);
 }
 
+/* A free page holds nothing, or the pattern of page_poison. */
+static void comes_back_clean(struct kunit *test)
+{
+	char wanted = page_poisoning_enabled_static() ? PAGE_POISON : 0, bytes[64];
+	struct page *page = must_alloc_outside(test), *block = block_of(page);
+	unsigned int i, looked = 0, bad = 0;
+
+	memset(bytes, PATTERN, sizeof(bytes));
+	mermap_copy_to_page(page, 0, bytes, sizeof(bytes));
+	__free_page(page);
+	unmapped_return_all(NULL);
+
+	scoped_guard(spinlock_irqsave, &page_zone(page)->lock) {
+		for (i = 0; i < BLOCK_PAGES; i++) {
+			void *addr = page_address(block + i);
+
+			if (!free_head(block + i))
+				continue;
+			kmsan_unpoison_memory(addr, sizeof(bytes));
+			bad += copy_from_kernel_nofault(bytes, addr, sizeof(bytes)) ||
+			       memchr_inv(bytes, wanted, sizeof(bytes));
+			looked++;
+		}
+	}
+	KUNIT_EXPECT_GT(test, looked, 0);
+	KUNIT_EXPECT_EQ(test, 0, bad);
+}
+
 /* A request for them has no second choice, whatever is free. */
 static void no_fallback(struct kunit *test)
 {
@@ -1318,6 +1347,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(orders),
 	KUNIT_CASE(refused),
 	KUNIT_CASE(not_taken_from_its_list),
+	KUNIT_CASE(comes_back_clean),
 	KUNIT_CASE(no_fallback),
 	KUNIT_CASE(no_reserve_of_them),
 	KUNIT_CASE(no_use_of_reserve),
