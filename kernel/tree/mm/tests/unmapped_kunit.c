@@ -1155,6 +1155,8 @@ static void kswapd_returns(struct kunit *test)
 		/* Half a block is missing, without it; others may free some pages. */
 		zone->_watermark[WMARK_HIGH] =
 			zone_page_state_snapshot(zone, NR_FREE_PAGES) - BLOCK_PAGES / 2;
+		/* It may have given up when other tests left nothing to reclaim. */
+		kswapd_clear_hopeless(page_pgdat(block), KSWAPD_CLEAR_HOPELESS_OTHER);
 		wakeup_kswapd(zone, GFP_KERNEL, 0, zone_idx(zone));
 		msleep(20);
 	}
