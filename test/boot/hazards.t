@@ -5,5 +5,8 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap hazards -m 1G -t 300 -- /scenario/hazards.sh
-boot_tap hazards_unmapped_off -a unmapped_alloc=off -m 1G -t 300 -- /scenario/hazards.sh
+MEM=1G
+# an image takes half of what is free, and KASAN has its part already
+[ "${FLAVOUR:-}" != debug ] || MEM=2G
+boot_tap hazards -m $MEM -t 300 -- /scenario/hazards.sh
+boot_tap hazards_unmapped_off -a unmapped_alloc=off -m $MEM -t 300 -- /scenario/hazards.sh
