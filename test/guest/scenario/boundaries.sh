@@ -91,7 +91,9 @@ limit_holds() {
 reporting() {
 	echo 'p:reports virtballoon_free_page_report' >$TRACING/kprobe_events
 	echo 1 >$TRACING/events/kprobes/reports/enable
+	# lists of CPUs hold what is free for a while
 	boundaries around "$1" 64 -- sh -c "pressure churn $1 200 1 &&
+		until grep 'nr_free_unmapped_blocks [1-9]' /proc/vmstat; do sleep 1; done &&
 		echo $DEVICE >$BALLOON/bind &&
 		until grep 'reports  *[1-9]' $TRACING/kprobe_profile; do sleep 1; done &&
 		grep 'nr_free_unmapped_blocks [1-9]' /proc/vmstat"
