@@ -135,9 +135,8 @@ is_whole() {
 		[ $((before_free - free)) -lt $((before_free / 100)) ]
 }
 
-vms() { cat /tmp/churn.* | sed -n 's/^\([0-9]*\) VMs$/\1/p' | awk '{ n += $1 } END { print n + 0 }'; }
-
-without() { cat /tmp/churn.* | sed -n 's/ more had no memory$//p' | awk '{ n += $1 } END { print n + 0 }'; }
+# all WHAT: the sum of what each churn says of it
+all() { cat /tmp/churn.* | sed -n "s/^\([0-9]*\) $1\$/\1/p" | awk '{ n += $1 } END { print n + 0 }'; }
 
 # churn.KIND.MIB
 mebibytes() {
@@ -147,7 +146,7 @@ mebibytes() {
 }
 
 counts() {
-	echo "$(vms) VMs, $(mebibytes) MiB populated, $(($(vmstat unmapped_block_zap) - zapped)) blocks out of the map, $(($(vmstat unmapped_block_return) - returned)) back, $(($(vmstat unmapped_slow_page) - slow)) single pages, $zaps failures of a block, $slabs of an object, $pages of a page, $(without) VMs less for these, $(wc -l </tmp/offline) ranges offline, $(cat /tmp/lost) pages lost"
+	echo "$(all VMs) VMs, $(mebibytes) MiB populated, $(($(vmstat unmapped_block_zap) - zapped)) blocks out of the map, $(($(vmstat unmapped_block_return) - returned)) back, $(($(vmstat unmapped_slow_page) - slow)) single pages, $zaps failures of a block, $slabs of an object, $pages of a page, $(all 'more had no memory') VMs less for these, $(wc -l </tmp/offline) ranges offline, $(cat /tmp/lost) pages lost"
 }
 
 # tap.sh reads this
