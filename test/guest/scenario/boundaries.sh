@@ -5,13 +5,13 @@
 # nodes.  The machine has two nodes and four CPUs.
 # shellcheck source=/dev/null
 . /tap.sh
+# shellcheck source=/dev/null
+. /scenario/lib.sh
 
 GIGANTIC=/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages
 CGROUP=/tmp/cgroup
 BALLOON=/sys/bus/virtio/drivers/virtio_balloon
 TRACING=/sys/kernel/tracing
-
-vmstat() { sed -n "s/^$1 //p" /proc/vmstat; }
 
 whole() {
 	echo 1 >/proc/sys/vm/drop_caches
@@ -40,7 +40,7 @@ gigantic() {
 huge() {
 	pressure churn "$1" 600 1 || return 1
 	echo "$(vmstat nr_free_unmapped_blocks) pages are free in blocks out of the map"
-	wanted=$(($(sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo) * 8 / 10 / 2048))
+	wanted=$(($(meminfo MemFree) * 8 / 10 / 2048))
 	echo $wanted >/proc/sys/vm/nr_hugepages
 	got=$(cat /proc/sys/vm/nr_hugepages)
 	echo 0 >/proc/sys/vm/nr_hugepages

@@ -4,13 +4,13 @@
 # there is to see of that agrees: counters, events, and lists of free pages.
 # shellcheck source=/dev/null
 . /tap.sh
+# shellcheck source=/dev/null
+. /scenario/lib.sh
 
 FAIL=/sys/kernel/debug/fail_function
 TRACING=/sys/kernel/tracing
 # of the machine's only zone
 FREE='type +Unmapped .* [1-9]' NONE='type +Unmapped( +0)+ *$'
-
-vmstat() { sed -n "s/^$1 //p" "${2:-/proc/vmstat}"; }
 
 fail_always() {
 	echo "$1" >$FAIL/inject || return 2

@@ -4,12 +4,12 @@
 # must not bring a poisoned page back, hibernation must not save secrets.
 # shellcheck source=/dev/null
 . /tap.sh
+# shellcheck source=/dev/null
+. /scenario/lib.sh
 
 hibernation_is_available() {
 	! grep -F '[disabled]' /sys/power/disk
 }
-
-out_of_map() { sed -n 's/^nr_out_of_map //p' /proc/vmstat; }
 
 # The kernel goes as far as an image would be made, and back.
 up_to_the_image() {
@@ -27,9 +27,9 @@ hibernate() { echo disk >/sys/power/state; }
 blocks_come_back() {
 	# shellcheck disable=SC2016
 	absence hold gmem_mmap -- sh -c 'kill -9 $PPID'
-	before=$(out_of_map)
+	before=$(vmstat nr_out_of_map)
 	up_to_the_image hibernate || return 1
-	after=$(out_of_map)
+	after=$(vmstat nr_out_of_map)
 	echo "out of the map: $before pages before, $after after"
 	[ "$before" -gt 0 ] && [ "$after" = 0 ]
 }

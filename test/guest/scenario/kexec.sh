@@ -8,15 +8,8 @@
 # of that of one in the map.
 # shellcheck source=/dev/null
 . /tap.sh
-
-planted() {
-	left=100
-	until grep -q planted "$1"; do
-		left=$((left - 1))
-		[ "$left" -gt 0 ] || return 1
-		sleep 1
-	done
-}
+# shellcheck source=/dev/null
+. /scenario/lib.sh
 
 # make_initrd crash|now DONE: what this VM runs from, less the selftests, which the
 # next one has no room for, and its own command; DONE tests are behind it.

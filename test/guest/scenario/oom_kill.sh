@@ -6,17 +6,8 @@
 # Arguments: halves of the victim's secret, and of that of a VM which lives on.
 # shellcheck source=/dev/null
 . /tap.sh
-
-vmstat() { sed -n "s/^$1 //p" /proc/vmstat; }
-
-planted() {
-	left=100
-	until grep -q planted "$1"; do
-		left=$((left - 1))
-		[ "$left" -gt 0 ] || return 1
-		sleep 1
-	done
-}
+# shellcheck source=/dev/null
+. /scenario/lib.sh
 
 # What was seen from outside: the first byte of the disk.
 wait_for() {

@@ -4,15 +4,15 @@
 # fragmentation does not stand in the way of memory out of the direct map.
 # shellcheck source=/dev/null
 . /tap.sh
-
-vmstat() { sed -n "s/^$1 //p" /proc/vmstat; }
+# shellcheck source=/dev/null
+. /scenario/lib.sh
 
 no_oom() { [ "$(vmstat oom_kill)" = 0 ]; }
 
 # shellcheck disable=SC2034 # T is for tap.sh
 T=180
 t "most of the memory is used out of the map, and given back" \
-	pressure churn gmem_mmap "$(($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) * 8 / 10 / 1024))" 1
+	pressure churn gmem_mmap "$(($(meminfo MemAvailable) * 8 / 10 / 1024))" 1
 t "then 90 % of it can be had as ordinary memory" pressure hog 90
 t "without the OOM killer" no_oom
 # who asks has to compact: nobody does so before, nor has given up on

@@ -9,15 +9,14 @@
 # Arguments: seconds.
 # shellcheck source=/dev/null
 . /tap.sh
+# shellcheck source=/dev/null
+. /scenario/lib.sh
 
 SECONDS_LEFT=$1
 DEBUG=/sys/kernel/debug
 INJECT=1000000
 MEMORY=/sys/devices/system/memory
 CPUS=$(nproc)
-
-vmstat() { sed -n "s/^$1 //p" /proc/vmstat; }
-meminfo() { sed -n "s/^$1: *\([0-9]*\) kB/\1/p" /proc/meminfo; }
 
 over() { [ "$(cut -d. -f1 /proc/uptime)" -ge "$END" ]; }
 
