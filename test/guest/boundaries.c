@@ -199,7 +199,7 @@ struct candidates {
 static void find_blocks(const uint64_t *pfns, size_t nr, struct candidates *ret)
 {
 	uint64_t pages = block_pages();
-	size_t found = 0;
+	size_t found = 0, most = 0;
 
 	ret->nr = 0;
 	for (size_t i = 0; i < nr && ret->nr < CANDIDATES; i++) {
@@ -214,11 +214,14 @@ static void find_blocks(const uint64_t *pfns, size_t nr, struct candidates *ret)
 		for (size_t j = 0; j < ret->nr; j++)
 			if (ret->block[j] == block)
 				found = 0;
+		most = found > most ? found : most;
 		if (found < pages / 10 * 9)
 			continue;
 		printf("memory%ld has %zu of the pages\n", block, found);
 		ret->block[ret->nr++] = block;
 	}
+	if (!ret->nr)
+		printf("of a range of %" PRIu64 " pages it has %zu at most\n", pages, most);
 }
 
 /* Those that might go offline if they were not used. */

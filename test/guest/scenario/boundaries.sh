@@ -117,8 +117,9 @@ for nth in first second third; do
 	t "contig: ranges of 1 GiB after the $nth VM out of the map" gigantic gmem_mmap
 done
 t "hugetlb: most of the memory after a VM out of the map" huge gmem_mmap
+# on the node that is the kernel's own the least
 t "hotplug: a range goes offline when it is not used, out of the map or not" \
-	boundaries offline gmem_mmap
+	taskset 0xc boundaries offline gmem_mmap
 t "contig: 1 GiB beside a VM out of the map" \
 	boundaries around gmem_mmap 64 -- sh -c "echo 1 >$GIGANTIC; echo 0 >$GIGANTIC"
 t "compaction and dropped caches leave it alone" boundaries around gmem_mmap 64 -- \
