@@ -50,8 +50,12 @@ done >&3 2>&1
 	echo "== status end"
 } >&3
 sync
+# the disk goes before this does: nothing may be left to be read from it
+sleep 60 &
+sleep 1
+cat /bin/sh >/dev/null
 echo o >/proc/sysrq-trigger
-sleep 60
+wait
 END
 	chmod +x "$ROOT/check"
 }
