@@ -8,8 +8,8 @@
 /*
  * Pages that are free once caches have given back what they hold: clean pages,
  * inodes, slabs, and what KASAN keeps of what was freed.  With those on the lists
- * of CPUs, and those that its stacks take, which only grow.  -1, and why on stderr,
- * if it cannot be told.
+ * of CPUs, those that its stacks take, which only grow, and those of its shadow that
+ * are there in vain.  -1, and why on stderr, if it cannot be told.
  */
 int64_t free_pages(void);
 
