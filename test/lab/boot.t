@@ -69,6 +69,14 @@ boots nokvm -q '-cpu qemu64,-svm' -- true
 is "no KVM inside is an error" "$status" 2
 like "which is named in one line" "$says" '^offmap: error: [^'$'\n'']*no /dev/kvm[^'$'\n'']*$'
 
+mkdir -p "$OUT/logs/lab_taken"
+exec {lock}>"$OUT/logs/lab_taken/lock"
+flock "$lock"
+boots taken -- true
+is "a second boot of the same name is an error" "$status" 2
+like "which says what to do" "$says" '^offmap: error: lab_taken: another boot [^'$'\n'']* -n$'
+exec {lock}>&-
+
 mkdir "$tmp/bin"
 printf '#!/bin/sh\necho "QEMU emulator version 7.2.19 (Debian)"\n' >"$tmp/bin/qemu-system-x86_64"
 chmod +x "$tmp/bin/qemu-system-x86_64"
