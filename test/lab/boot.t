@@ -65,6 +65,19 @@ like "after three tries" "$says" 'try 3 of 3.*stuck, three times'
 SILENCE=5 boots alive -- sleep 20
 is "silence alone does not make it one" "$status" 0
 
+# what KVM's selftests say, in their words
+boots shutdown -- sh -c 'echo "  Unexpected exit: SHUTDOWN"; exit 254'
+is "a guest that is shut down each time fails the command" "$status" 1
+like "after a second try" "$says" 'a guest inside was shut down .tried once more.'
+is "and not a third" "$(grep -c 'was shut down' <<<"$says")" 1
+ok "the console of the first is kept" grep -q 'exit: SHUTDOWN' "$OUT/logs/lab_shutdown/shutdown.1"
+boots shutdown_warn -- sh -c 'echo "  Unexpected exit: SHUTDOWN"
+	echo "WARNING: CPU: 0 PID: 1 at mm/x.c:1 f+0x1/0x2" >/dev/kmsg; exit 254'
+like "nor one beside which the kernel log has a report" "$status $says" \
+	'^126 offmap: [^'$'\n'']*: the kernel log has:[^'$'\n'']*$'
+boots shutdown_fine -- echo "Wanted KVM exit reason: 2 (IO), got: 8 (SHUTDOWN)"
+is "a command that succeeds is not tried again" "$status $says" "0 "
+
 boots nokvm -q '-cpu qemu64,-svm' -- true
 is "no KVM inside is an error" "$status" 2
 like "which is named in one line" "$says" '^offmap: error: [^'$'\n'']*no /dev/kvm[^'$'\n'']*$'

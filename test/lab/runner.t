@@ -68,6 +68,9 @@ is "a lab that is broken fails" "$(boots '' 2)" "0 passed, 1 failed"
 file boot <<<'echo "offmap: name: stuck, no sign of life" >&2; echo "ok 1 - a"; echo 1..1'
 like "a boot that was tried again shows" "$("$TOP/test/run" "$tmp/boot.t")" \
 	'tried again:.*name: stuck.*2 passed, 0 failed'
+file boot <<<'echo "offmap: name: a guest inside was shut down" >&2; echo "ok 1 - a"; echo 1..1'
+like "for each reason" "$("$TOP/test/run" "$tmp/boot.t")" \
+	'tried again:.*name: a guest.*2 passed, 0 failed'
 again='ok "the file goes on" true'
 is "a file goes on after a boot that failed" \
 	"$(boots 'not ok 1 - a\n1..1\n' 1 "$again")" "2 passed, 1 failed"
