@@ -230,8 +230,8 @@ OFFMAP_API int offmap_populate_fd(const struct offmap_mem *mem,
 				  uint64_t *ret_done);
 
 /*
- * Gives the pages of a range back to the kernel, zeroed.  Guest and VMM find
- * zeroes there afterwards.
+ * Gives the pages of a range back to the kernel, which clears them before
+ * anybody else can reach them.  Guest and VMM find zeroes there afterwards.
  *
  * @offset, @size: in bytes
  *
