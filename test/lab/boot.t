@@ -78,6 +78,15 @@ like "nor one beside which the kernel log has a report" "$status $says" \
 boots shutdown_fine -- echo "Wanted KVM exit reason: 2 (IO), got: 8 (SHUTDOWN)"
 is "a command that succeeds is not tried again" "$status $says" "0 "
 
+# a kernel that is not what was built last
+own=$tmp/out/build/x86_64-default
+mkdir -p "$own/include/generated"
+for file in arch initramfs.cpio; do ln -s "$OUT/build/x86_64-default/$file" "$own/"; done
+echo '#define UTS_VERSION "#0 SMP"' >"$own/include/generated/utsversion.h"
+OUT=$tmp/out boots other -- true
+like "a kernel of another build is an error" "$status $says" \
+	'^2 offmap: error: lab_other: the kernel that booted is not the one[^'$'\n'']*$'
+
 boots nokvm -q '-cpu qemu64,-svm' -- true
 is "no KVM inside is an error" "$status" 2
 like "which is named in one line" "$says" '^offmap: error: [^'$'\n'']*no /dev/kvm[^'$'\n'']*$'
