@@ -32,6 +32,7 @@
 #include <linux/page-isolation.h>
 #include <linux/pagemap.h>
 #include <linux/pgtable.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/set_memory.h>
 #include <linux/sizes.h>
@@ -73,6 +74,8 @@ static bool enabled_by_user __initdata = true;
 
 /* No block leaves the direct map while the system hibernates. */
 static bool hibernating;
+/* Held for read by who takes a block out. */
+static DECLARE_RWSEM(zap_sem);
 
 /* By zone_nr(): has a block left the direct map since trim() looked? */
 static DECLARE_BITMAP(zapped, MAX_NUMNODES * MAX_NR_ZONES);
@@ -293,6 +296,7 @@ bool __unmapped_refill(struct zone *zone, gfp_t gfp, unsigned int alloc_flags,
 		       const struct alloc_context *ac)
 {
 	unsigned long mark = wmark_pages(zone, alloc_flags & ALLOC_WMARK_MASK);
+	bool removed;
 
 	/* Reclaim must not get stuck in here; and it has no use for it. */
 	if (!gfpflags_allow_blocking(gfp) || (current->flags & PF_MEMALLOC) ||
@@ -307,8 +311,13 @@ bool __unmapped_refill(struct zone *zone, gfp_t gfp, unsigned int alloc_flags,
 			       alloc_flags & ~ALLOC_UNMAPPED))
 		return false;
 
+	/* Not if hibernation begins: it waits for those that are at it. */
 	might_sleep();
-	return remove_block(zone);
+	if (!down_read_trylock(&zap_sem))
+		return false;
+	removed = !READ_ONCE(hibernating) && remove_block(zone);
+	up_read(&zap_sem);
+	return removed;
 }
 
 /* The block could not be put back into the direct map. */
@@ -708,6 +717,9 @@ static int pm_notify(struct notifier_block *nb, unsigned long action, void *data
 	switch (action) {
 	case PM_HIBERNATION_PREPARE:
 		WRITE_ONCE(hibernating, true);
+		/* Who has not seen that, and takes a block out now, comes first. */
+		down_write(&zap_sem);
+		up_write(&zap_sem);
 		unmapped_return_all(NULL);
 		if (!global_zone_page_state(NR_OUT_OF_MAP))
 			return NOTIFY_OK;

@@ -15,6 +15,7 @@
 #include <linux/uaccess.h>
 
 #include "../internal.h"
+#include "../no_direct_map.h"
 
 #define PATTERN 0x5a
 #define NR_FOLIOS 40 /* more than a folio_batch */
@@ -196,6 +197,35 @@ static void index_taken(struct kunit *test)
 	expect_all_back(test);
 }
 
+/* The two that follow are what is done without a mermap; this machine may have one. */
+static void entered_folio_is_clear(struct kunit *test)
+{
+	struct folio *folio = dirty_folio(test);
+
+	folio_lock(folio);
+	KUNIT_ASSERT_EQ(test, 0, folio_enter_no_direct_map(folio, GFP_KERNEL));
+	expect_absent(test, folio);
+	folio_cancel_no_direct_map(folio);
+	expect_back(test, folio, 0);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+static void left_folio_is_scrubbed(struct kunit *test)
+{
+	struct folio *folio = dirty_folio(test);
+
+	folio_lock(folio);
+	/* It comes with contents. */
+	__folio_mark_uptodate(folio);
+	KUNIT_ASSERT_EQ(test, 0, folio_enter_no_direct_map(folio, GFP_KERNEL));
+	expect_absent(test, folio);
+	KUNIT_EXPECT_TRUE(test, folio_leave_no_direct_map(folio));
+	expect_back(test, folio, 0);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
 static void large_folio_is_refused(struct kunit *test)
 {
 	struct test_state *state = test->priv;
@@ -307,6 +337,8 @@ static struct kunit_case no_direct_map_test_cases[] = {
 	KUNIT_CASE(evicted),
 	KUNIT_CASE(inaccessible_is_not_evicted),
 	KUNIT_CASE(index_taken),
+	KUNIT_CASE(entered_folio_is_clear),
+	KUNIT_CASE(left_folio_is_scrubbed),
 	KUNIT_CASE(large_folio_is_refused),
 	KUNIT_CASE(no_blocking_no_folio),
 	KUNIT_CASE(poisoned_folio_stays_out),

@@ -16,7 +16,8 @@
 #include "../no_direct_map_mermap.h"
 
 #define NR_FOLIOS 16
-#define ENOUGH 3
+/* Not every entry that is seen is kept until it is looked for. */
+#define ENOUGH 30
 
 /* On another CPU, with the same mm: reads an address all the time. */
 struct onlooker {

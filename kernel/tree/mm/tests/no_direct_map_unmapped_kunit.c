@@ -6,21 +6,19 @@
 #include <kunit/test.h>
 #include <linux/gfp.h>
 #include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/memcontrol.h>
 #include <linux/mermap.h>
+#include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
 #include <linux/sched/mm.h>
 
+#include "../internal.h"
 #include "../no_direct_map_unmapped.h"
 #include "../unmapped.h"
 
 #define TIMES 8
-
-#ifdef CONFIG_X86
-static s64 flushes_of(struct mm_struct *mm)
-{
-	return atomic64_read(&mm->context.tlb_gen);
-}
 
 static struct folio *must_alloc(struct kunit *test)
 {
@@ -32,6 +30,12 @@ static struct folio *must_alloc(struct kunit *test)
 		kunit_skip(test, "no page block to be had");
 	}
 	return folio;
+}
+
+#ifdef CONFIG_X86
+static s64 flushes_of(struct mm_struct *mm)
+{
+	return atomic64_read(&mm->context.tlb_gen);
 }
 #endif
 
@@ -101,6 +105,47 @@ static void no_cpu_keeps_a_cancelled_folio(struct kunit *test)
 #endif
 }
 
+/* The last of the others that had a reference, e.g. of a batch, lets go. */
+static struct folio *let_go(struct folio *src, unsigned long private)
+{
+	folio_put(src);
+	return folio_alloc(GFP_USER, 0);
+}
+
+static void free_dst(struct folio *dst, unsigned long private)
+{
+	folio_put(dst);
+}
+
+/* It has no mapping any more that would tell, and no address yet to copy it from. */
+static void truncated_folio_is_not_migrated(struct kunit *test)
+{
+	struct folio *folio = must_alloc(test);
+	unsigned int moved = 0;
+	LIST_HEAD(folios);
+
+	if (!IS_ENABLED(CONFIG_MIGRATION)) {
+		folio_put(folio);
+		kunit_skip(test, "needs CONFIG_MIGRATION");
+	}
+
+	/* Without a cgroup it could not be on an LRU list. */
+	KUNIT_ASSERT_EQ(test, 0, mem_cgroup_charge(folio, NULL, GFP_KERNEL));
+	folio_add_lru(folio);
+	lru_add_drain_all();
+	KUNIT_ASSERT_TRUE(test, folio_isolate_lru(folio));
+	node_stat_add_folio(folio, NR_ISOLATED_ANON + folio_is_file_lru(folio));
+	list_add(&folio->lru, &folios);
+
+	KUNIT_EXPECT_NE(test, 0, migrate_pages(&folios, let_go, free_dst, 0, MIGRATE_ASYNC,
+					       MR_SYSCALL, &moved));
+	KUNIT_EXPECT_EQ(test, 0, moved);
+	KUNIT_EXPECT_FALSE(test, list_empty(&folios));
+	KUNIT_EXPECT_FALSE(test, folio_test_hwpoison(folio));
+	putback_movable_pages(&folios);
+	lru_add_drain_all();
+}
+
 static int no_direct_map_unmapped_test_init(struct kunit *test)
 {
 	if (!unmapped_enabled())
@@ -111,6 +156,7 @@ static int no_direct_map_unmapped_test_init(struct kunit *test)
 static struct kunit_case no_direct_map_unmapped_test_cases[] = {
 	KUNIT_CASE(no_cpu_keeps_a_removed_folio),
 	KUNIT_CASE(no_cpu_keeps_a_cancelled_folio),
+	KUNIT_CASE(truncated_folio_is_not_migrated),
 	{}
 };
 
