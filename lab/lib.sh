@@ -23,6 +23,9 @@ read_conf() {
 	. "$1"
 }
 
+# cached COMPILER: what a kernel's make is to call it by.
+cached() { if command -v ccache >/dev/null; then echo "$TOP/lab/ccache $1"; else echo "$1"; fi; }
+
 # toolchain FLAVOUR: sets COMPILER and LINKER, and LLVM for kbuild where gcc lacks
 # what the flavour is for.
 toolchain() {

@@ -37,8 +37,7 @@ SPARSE="sparse -D__typeof_unqual__=__typeof__"
 
 # The compiler by the name that lab/build gives it: another one would have
 # everything that is looked at compiled again, and once more by the next build.
-COMPILER=${CROSS_COMPILE}gcc
-! command -v ccache >/dev/null || COMPILER="ccache $COMPILER"
+COMPILER=$(cached "${CROSS_COMPILE}gcc")
 export CCACHE_DISABLE=1
 
 kmake() {
