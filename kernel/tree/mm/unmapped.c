@@ -32,11 +32,9 @@
 #include <linux/page-isolation.h>
 #include <linux/pagemap.h>
 #include <linux/pgtable.h>
-#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/set_memory.h>
 #include <linux/sizes.h>
-#include <linux/suspend.h>
 #include <linux/swap.h>
 #include <linux/vmstat.h>
 #include <linux/workqueue.h>
@@ -71,11 +69,6 @@
 DEFINE_STATIC_KEY_FALSE(unmapped_key);
 
 static bool enabled_by_user __initdata = true;
-
-/* No block leaves the direct map while the system hibernates. */
-static bool hibernating;
-/* Held for read by who takes a block out. */
-static DECLARE_RWSEM(zap_sem);
 
 /* By zone_nr(): has a block left the direct map since trim() looked? */
 static DECLARE_BITMAP(zapped, MAX_NUMNODES * MAX_NR_ZONES);
@@ -296,11 +289,9 @@ bool __unmapped_refill(struct zone *zone, gfp_t gfp, unsigned int alloc_flags,
 		       const struct alloc_context *ac)
 {
 	unsigned long mark = wmark_pages(zone, alloc_flags & ALLOC_WMARK_MASK);
-	bool removed;
 
 	/* Reclaim must not get stuck in here; and it has no use for it. */
-	if (!gfpflags_allow_blocking(gfp) || (current->flags & PF_MEMALLOC) ||
-	    READ_ONCE(hibernating))
+	if (!gfpflags_allow_blocking(gfp) || (current->flags & PF_MEMALLOC))
 		return false;
 
 	/*
@@ -311,13 +302,8 @@ bool __unmapped_refill(struct zone *zone, gfp_t gfp, unsigned int alloc_flags,
 			       alloc_flags & ~ALLOC_UNMAPPED))
 		return false;
 
-	/* Not if hibernation begins: it waits for those that are at it. */
 	might_sleep();
-	if (!down_read_trylock(&zap_sem))
-		return false;
-	removed = !READ_ONCE(hibernating) && remove_block(zone);
-	up_read(&zap_sem);
-	return removed;
+	return remove_block(zone);
 }
 
 /* The block could not be put back into the direct map. */
@@ -589,10 +575,19 @@ void unmapped_return_all(struct zone *zone)
 	start_trim();
 }
 
-/* For /proc/sys/vm/drop_caches. */
-void drop_unmapped(void)
+/**
+ * drop_unmapped - put all free memory back into the direct map
+ *
+ * For /proc/sys/vm/drop_caches, and for hibernation: nothing can be saved from
+ * outside the direct map, or written to it.
+ *
+ * Context: Process context, may sleep, interrupts enabled.
+ * Return: whether no page block is outside now.
+ */
+bool drop_unmapped(void)
 {
 	unmapped_return_all(NULL);
+	return !global_zone_page_state(NR_OUT_OF_MAP);
 }
 
 /* Take the blocks of the free buddy that @page is in, if it is a block's first. */
@@ -708,35 +703,6 @@ static void trim(struct work_struct *work)
 		queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
 }
 
-/*
- * What would be saved from outside the direct map, or written to it, has no
- * address.  So hibernation begins with everything in the direct map.
- */
-static int pm_notify(struct notifier_block *nb, unsigned long action, void *data)
-{
-	switch (action) {
-	case PM_HIBERNATION_PREPARE:
-		WRITE_ONCE(hibernating, true);
-		/* Who has not seen that, and takes a block out now, comes first. */
-		down_write(&zap_sem);
-		up_write(&zap_sem);
-		unmapped_return_all(NULL);
-		if (!global_zone_page_state(NR_OUT_OF_MAP))
-			return NOTIFY_OK;
-		WRITE_ONCE(hibernating, false);
-		pr_info("memory is in use outside the direct map, cannot hibernate\n");
-		return notifier_from_errno(-EBUSY);
-	case PM_POST_HIBERNATION:
-		WRITE_ONCE(hibernating, false);
-		return NOTIFY_OK;
-	}
-	return NOTIFY_DONE;
-}
-
-static struct notifier_block pm_nb = {
-	.notifier_call = pm_notify,
-};
-
 static int __init unmapped_alloc_param(char *arg)
 {
 	return kstrtobool(arg, &enabled_by_user);
@@ -769,7 +735,7 @@ static int __init unmapped_init(void)
 
 	if (!reason) {
 		trim_wq = alloc_workqueue("unmapped", WQ_UNBOUND | WQ_FREEZABLE, 1);
-		if (!trim_wq || register_pm_notifier(&pm_nb))
+		if (!trim_wq)
 			reason = "out of memory";
 	}
 	if (reason) {

@@ -120,15 +120,14 @@ static void free_dst(struct folio *dst, unsigned long private)
 /* It has no mapping any more that would tell, and no address yet to copy it from. */
 static void truncated_folio_is_not_migrated(struct kunit *test)
 {
-	struct folio *folio = must_alloc(test);
+	struct folio *folio;
 	unsigned int moved = 0;
 	LIST_HEAD(folios);
 
-	if (!IS_ENABLED(CONFIG_MIGRATION)) {
-		folio_put(folio);
+	if (!IS_ENABLED(CONFIG_MIGRATION))
 		kunit_skip(test, "needs CONFIG_MIGRATION");
-	}
 
+	folio = must_alloc(test);
 	/* Without a cgroup it could not be on an LRU list. */
 	KUNIT_ASSERT_EQ(test, 0, mem_cgroup_charge(folio, NULL, GFP_KERNEL));
 	folio_add_lru(folio);
