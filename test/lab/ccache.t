@@ -24,8 +24,8 @@ compile() {
 	data=$(od -An -v -tx1 data | tr -d ' \n')
 }
 
-# hits KIND: of the cache so far
-hits() { ccache --print-stats | awk -v kind="$1" '$1 == kind { print $2 }'; }
+# counted WHAT: how often that was so, by the cache's own count
+counted() { ccache --print-stats | awk -v what="$1" '$1 == what { print $2 }'; }
 
 cat >header.h <<'END'
 #define VALUE 1
@@ -37,8 +37,8 @@ END
 compile plain.c
 is "an object is compiled" "$data" 01
 compile plain.c
-is "and comes from the cache the next time" "$data $(hits direct_cache_hit)" "01 1"
-is "the preprocessor is not asked" "$(hits preprocessed_cache_miss)" 0
+is "and comes from the cache the next time" "$data $(counted direct_cache_hit)" "01 1"
+is "the preprocessor is not asked" "$(counted preprocessed_cache_miss)" 0
 echo '#define VALUE 2' >header.h
 compile plain.c
 is "a header that has changed is seen" "$data" 02
