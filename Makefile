@@ -22,21 +22,24 @@ endif
 else
 TESTS := $(sort $(wildcard test/host/*.t test/lab/*.t test/boot/*.t test/arm64/*.t))
 endif
-ifneq ($(T),)
-CHOSEN := $(strip $(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))))
-endif
+# T=word,word: the tests that have one of the words in their path
+comma := ,
+tests_of = $(strip $(foreach t,$(TESTS),$(if $(findstring $(1),$(t)),$(t))))
+WORDS := $(subst $(comma), ,$(T))
+CHOSEN := $(sort $(foreach w,$(WORDS),$(call tests_of,$(w))))
+UNKNOWN := $(strip $(foreach w,$(WORDS),$(if $(call tests_of,$(w)),,$(w))))
 # what check needs beside ARCH
 OTHER := $(if $(filter x86_64,$(ARCH)),$(if $(filter test/arm64/%,$(or $(CHOSEN),$(TESTS))),ARCH=arm64))
 
 .PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
 	object-code htmldocs rebase shell packages fetch tree export build mutants baseline fuzz \
-	soak check-debug check-kcsan check-kmsan check-deb clean distclean
+	soak tests-exist check-debug check-kcsan check-kmsan check-deb clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make run        build the kernel, boot it, show that it cannot read the VM'
-	@echo 'make check      run every test; T=word runs those whose path has the word'
+	@echo 'make check      run every test; T=word,word runs those whose path has one'
 	@echo 'make bench      what such memory costs; P=P1,P3 part of it; BASE=1, AT=step or'
 	@echo '                PEER=name another kernel; make bench-compare A=series B=base'
 	@echo 'make shell      a prompt inside the lab VM'
@@ -77,10 +80,10 @@ run:
 	$(PHASE) 4/4 demo
 	$(RUN) lab/demo
 
-check:
-ifneq ($(T),)
-	@[ -n '$(CHOSEN)' ] || { echo "offmap: error: no test has '$(T)' in its path" >&2; exit 2; }
-endif
+tests-exist:
+	@[ -z '$(UNKNOWN)' ] || { echo "offmap: error: no test has '$(UNKNOWN)' in its path" >&2; exit 2; }
+
+check: tests-exist
 	$(PHASE) 1/4 packages
 	$(RUN) lab/packages
 	$(if $(OTHER),$(RUN) $(OTHER) lab/packages)
@@ -162,7 +165,7 @@ DEBUG_TESTS := $(filter-out %/upstream_kvm.t %/upstream_mm.t %/bench.t %/vmm.t \
 	%/vmm_devices.t %/demo.t,\
 	$(filter test/boot/%,$(TESTS)))
 
-check-debug: tree
+check-debug: tests-exist tree
 	@env -u MAKEFLAGS FLAVOUR=debug lab/build
 	@env -u MAKEFLAGS FLAVOUR=debug test/run $(or $(CHOSEN),$(DEBUG_TESTS))
 
