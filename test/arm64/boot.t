@@ -8,7 +8,7 @@ export ARCH=arm64
 . "$(dirname "$0")/../lib.sh"
 
 boot_tap arm64_absence -m 1G -t 300 -- /scenario/absence.sh
-boot_tap arm64_absence_unmapped_off -m 1G -t 300 -a unmapped_alloc=off -- \
-	/scenario/absence.sh unmapped_alloc=off
+boot_tap arm64_absence_nodirmap_off -m 1G -t 300 -a nodirmap=off -- \
+	/scenario/absence.sh nodirmap=off
 boot_tap arm64_selftests -m 2G -t 600 -- /scenario/selftests.sh core
 boot_tap arm64_demo -m 1G -t 300 -- /scenario/demo_small.sh

@@ -13,5 +13,5 @@ case ${FLAVOUR:-} in
 *) MEM=2G ;;
 esac
 
-boot_tap arm64_kunit -c 4 -m $MEM -t 600 -a kunit.enable=1 -- /scenario/kunit.sh direct_map \
-	no_direct_map no_direct_map_mermap no_direct_map_unmapped no_direct_map_fill mermap mermap_no_mm freetype unmapped
+boot_tap arm64_kunit -c 4 -m $MEM -t 600 -a kunit.enable=1 -- /scenario/kunit.sh nodirmap_convert \
+	nodirmap nodirmap_scrub nodirmap_folios nodirmap_fill mermap mermap_no_mm freetype nodirmap_blocks

@@ -19,7 +19,7 @@ results() {
 }
 
 # one kernel that zaps page by page, and twice the same work on it
-lines=$("$TOP/lab/boot" -n bench -I -m 1G -t 600 -a unmapped_alloc=off -- sh -c '
+lines=$("$TOP/lab/boot" -n bench -I -m 1G -t 600 -a nodirmap=off -- sh -c '
 	{ bench 4 4 plain && echo && bench 4 4 plain gmem_mmap; } >&3')
 sed -n '1,/^$/p' <<<"$lines" | results first memory i
 sed '1,/^$/d' <<<"$lines" | results second memory i

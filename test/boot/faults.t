@@ -5,5 +5,5 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap faults -a unmapped_alloc=off -m 1G -t 300 -- /scenario/faults.sh
+boot_tap faults -a nodirmap=off -m 1G -t 300 -- /scenario/faults.sh
 boot_tap faults_blocks -m 1G -t 300 -- /scenario/faults_blocks.sh

@@ -9,4 +9,4 @@ MEM=1G
 # an image takes half of what is free, and KASAN has its part already
 [ "${FLAVOUR:-}" != debug ] || MEM=2G
 boot_tap hazards -m $MEM -t 300 -- /scenario/hazards.sh
-boot_tap hazards_unmapped_off -a unmapped_alloc=off -m $MEM -t 300 -- /scenario/hazards.sh
+boot_tap hazards_nodirmap_off -a nodirmap=off -m $MEM -t 300 -- /scenario/hazards.sh

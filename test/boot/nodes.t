@@ -6,5 +6,5 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
 boot_tap nodes -c 4,sockets=2 -m 4G -t 600 -q "$(two_nodes 2G 2G)" -- /scenario/nodes.sh
-boot_tap nodes_unmapped_off -c 4,sockets=2 -m 4G -t 600 -q "$(two_nodes 2G 2G)" -a unmapped_alloc=off -- \
+boot_tap nodes_nodirmap_off -c 4,sockets=2 -m 4G -t 600 -q "$(two_nodes 2G 2G)" -a nodirmap=off -- \
 	/scenario/nodes.sh

@@ -46,7 +46,7 @@ for command in 'uname -r' 'offmap --version' 'offmap probe' 'offmap demo'; do
 done >&3 2>&1
 {
 	echo "== kernel log"
-	dmesg | grep -E 'unmapped_alloc|mermap'
+	dmesg | grep -E 'nodirmap|mermap'
 	echo "== status end"
 } >&3
 sync
@@ -109,5 +109,5 @@ like "offmap demo: a protected one is not" "$(said 'offmap demo')" 'protected .*
 like "offmap demo: as promised" "$(said 'offmap demo')" 'status 0'
 log=$(said 'kernel log')
 like "all of it was said" "$log" 'status end'
-is "nothing turned the page blocks off" "$(grep 'unmapped_alloc: off' <<<"$log")" ''
+is "nothing turned the page blocks off" "$(grep 'nodirmap: off' <<<"$log")" ''
 ok "the kernel log is clean" "$TOP/lab/logcheck" "$LOGS/console.log"

@@ -138,7 +138,7 @@ static int count_mapped(const uint64_t *pfns)
  */
 static bool in_blocks(void)
 {
-	return vmstat("nr_out_of_map") > 0;
+	return vmstat("nr_nodirmap") > 0;
 }
 
 /* With debug_pagealloc=on the direct map lacks whatever is free. */

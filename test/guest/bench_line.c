@@ -60,7 +60,7 @@ struct bench_reading bench_start(void)
 	struct bench_reading at = {
 		.interrupts = call_interrupts(),
 		.splits = vmstat("direct_map_level2_splits"),
-		.flushes = vmstat("unmapped_flush"),
+		.flushes = vmstat("nodirmap_flush"),
 	};
 
 	at.ns = bench_now();
@@ -76,7 +76,7 @@ void bench_stop(struct bench_reading from, const char *work, const char *kind,
 	       work, kind, round, pages, ns);
 	print_count("interrupts", from.interrupts, call_interrupts());
 	print_count("splits", from.splits, vmstat("direct_map_level2_splits"));
-	print_count("flushes", from.flushes, vmstat("unmapped_flush"));
+	print_count("flushes", from.flushes, vmstat("nodirmap_flush"));
 	puts("}");
 }
 

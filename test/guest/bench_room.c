@@ -168,9 +168,9 @@ static pid_t sampler(const char *kind)
 
 	while (!pid) {
 		printf("{\"work\":\"sample\",\"kind\":\"%s\",\"ns\":%" PRIu64
-		       ",\"out_of_map\":%" PRId64 ",\"free_unmapped\":%" PRId64
+		       ",\"nodirmap\":%" PRId64 ",\"free_nodirmap\":%" PRId64
 		       ",\"free\":%" PRId64 "}\n", kind, bench_now() - from,
-		       vmstat("nr_out_of_map"), vmstat("nr_free_unmapped"),
+		       vmstat("nr_nodirmap"), vmstat("nr_free_nodirmap"),
 		       vmstat("nr_free_pages"));
 		fflush(stdout);
 		nanosleep(&pause, NULL);

@@ -269,12 +269,12 @@ static int offline_used(const struct mem *mem, struct candidates *blocks)
 /* Others may have something there, too; but hardly everywhere. */
 static int offline_free(const struct candidates *blocks)
 {
-	int64_t returned = vmstat("unmapped_block_return");
+	int64_t returned = vmstat("nodirmap_block_return");
 	long gone = -1;
 	int wrong;
 
 	printf("%" PRId64 " pages are free in blocks out of the map\n",
-	       vmstat("nr_free_unmapped_blocks"));
+	       vmstat("nr_free_nodirmap_blocks"));
 	for (size_t i = 0; i < blocks->nr && gone < 0; i++) {
 		int err = set_state(blocks->block[i], "offline");
 
@@ -283,7 +283,7 @@ static int offline_free(const struct candidates *blocks)
 		if (!err)
 			gone = blocks->block[i];
 	}
-	returned = vmstat("unmapped_block_return") - returned;
+	returned = vmstat("nodirmap_block_return") - returned;
 	printf("%" PRId64 " blocks came back\n", returned);
 	wrong = claim(gone >= 0, "a range goes offline when the memory is free");
 	wrong |= claim(returned >= block_pages() / 512 / 2,

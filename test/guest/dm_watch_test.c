@@ -142,7 +142,7 @@ static int test(const struct mem_kind *kind)
 	control(DIR "tgid", getpid());
 	if (mem_populate(&mem))
 		return 2;
-	in_blocks = kind->is_protected && vmstat("nr_out_of_map") > 0;
+	in_blocks = kind->is_protected && vmstat("nr_nodirmap") > 0;
 	check_inside(kind->is_protected, in_blocks);
 	if (kind->is_guest_memfd && mem_punch(&mem, 0, PUNCHED))
 		return 2;

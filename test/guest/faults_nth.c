@@ -322,7 +322,7 @@ int main(int argc, char **argv)
 	wrong |= claim(injected > 0, "there was something to fail");
 	wrong |= claim(free_before - free_after < NOISE_PAGES + injected / 2,
 		       "nothing leaks");
-	wrong |= claim(mapped_pages() == mapped && vmstat("nr_out_of_map") <= 0,
+	wrong |= claim(mapped_pages() == mapped && vmstat("nr_nodirmap") <= 0,
 		       "nothing stays out of the direct map");
 	return wrong;
 }

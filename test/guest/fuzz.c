@@ -202,8 +202,8 @@ int main(int argc, char **argv)
 	after = mapped_pages();
 	printf("the direct map had %ld pages, and has %ld; %" PRId64
 	       " pages are in blocks out of it\n", before, after,
-	       vmstat("nr_out_of_map"));
-	if (before != after || vmstat("nr_out_of_map") > 0) {
+	       vmstat("nr_nodirmap"));
+	if (before != after || vmstat("nr_nodirmap") > 0) {
 		printf("FOUND: the direct map is not as before\n");
 		run.found++;
 	}

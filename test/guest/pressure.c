@@ -48,7 +48,7 @@ static int hog(unsigned int percent)
 	uint8_t *map;
 
 	printf("%zu pages, %" PRId64 " are out of the map, %" PRId64 " of these free\n",
-	       pages, vmstat("nr_out_of_map"), vmstat("nr_free_unmapped"));
+	       pages, vmstat("nr_nodirmap"), vmstat("nr_free_nodirmap"));
 	map = mmap(NULL, pages * MEM_PAGE, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED) {
@@ -63,7 +63,7 @@ static int hog(unsigned int percent)
 		page[0] = i + 1;
 	}
 	printf("%" PRId64 " are out of the map now, %" PRId64 " of these free\n",
-	       vmstat("nr_out_of_map"), vmstat("nr_free_unmapped"));
+	       vmstat("nr_nodirmap"), vmstat("nr_free_nodirmap"));
 	wrong = claim(!wrong, "what was got is zero");
 	munmap(map, pages * MEM_PAGE);
 	return wrong;
@@ -102,7 +102,7 @@ static int fragment(const struct mem_kind *kind)
 	for (size_t i = 0; i < pages; i += 2)
 		if (mem_punch(&filler, i, 1))
 			return 2;
-	slow = vmstat("unmapped_slow_page");
+	slow = vmstat("nodirmap_slow_page");
 	available = meminfo_pages("MemFree");
 	pages = available * 8 / 10;
 	printf("%" PRId64 " pages are free, %zu are asked for\n", available, pages);
@@ -111,7 +111,7 @@ static int fragment(const struct mem_kind *kind)
 	wrong = use(&mem, 1);
 	if (slow >= 0)
 		printf("%" PRId64 " of them went the slow way\n",
-		       vmstat("unmapped_slow_page") - slow);
+		       vmstat("nodirmap_slow_page") - slow);
 	mem_release(&mem);
 	mem_release(&filler);
 	return wrong | claim(!wrong, "fragmented memory can be had");
@@ -142,8 +142,8 @@ static uint8_t *movable(size_t pages)
 static int compact(const struct mem_kind *kind)
 {
 	size_t filler = meminfo_pages("MemFree") / 8 * 7;
-	int64_t zapped = vmstat("unmapped_block_zap");
-	int64_t slow = vmstat("unmapped_slow_page");
+	int64_t zapped = vmstat("nodirmap_block_zap");
+	int64_t slow = vmstat("nodirmap_slow_page");
 	uint8_t *map = movable(filler);
 	size_t pages = meminfo_pages("MemFree") / 2;
 	struct mem mem;
@@ -156,8 +156,8 @@ static int compact(const struct mem_kind *kind)
 	if (!map || zapped < 0 || mem_open(&mem, kind, pages))
 		return 2;
 	wrong = use(&mem, 1);
-	zapped = vmstat("unmapped_block_zap") - zapped;
-	slow = vmstat("unmapped_slow_page") - slow;
+	zapped = vmstat("nodirmap_block_zap") - zapped;
+	slow = vmstat("nodirmap_slow_page") - slow;
 	printf("%zu pages, %" PRId64 " blocks, %" PRId64 " single pages\n", pages,
 	       zapped, slow);
 	mem_release(&mem);

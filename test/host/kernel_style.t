@@ -14,7 +14,7 @@ checkpatch() {
 	git -C "$LINUX_TREE" format-patch -1 --stdout "$1" |
 		sed '1,/^---$/{/^New-files: /d;/^Step: /d}' |
 		(cd "$LINUX_TREE" && scripts/checkpatch.pl --strict --no-signoff \
-			--ignore FILE_PATH_CHANGES,NEW_TYPEDEFS,MACRO_ARG_REUSE --quiet -)
+			--ignore FILE_PATH_CHANGES,NEW_TYPEDEFS,MACRO_ARG_REUSE,UNKNOWN_COMMIT_ID --quiet -)
 }
 
 # A checker that is content prints nothing.

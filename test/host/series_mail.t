@@ -74,7 +74,7 @@ ok "says so" all_have '^Subject: \[PATCH v2 [0-9]+/[0-9]+\]'
 refuses "without a name it does nothing" 'who signs off' SIGNOFF=
 refuses "with a placeholder for one neither" 'is a placeholder' "SIGNOFF=Your Name <you@example.com>"
 refuses "nor as nobody" 'is a placeholder' "SIGNOFF=offmap <offmap@lab.invalid>"
-sed -i '$a TODO: figures' "$FAKE/kernel/cover/mm.txt"
+sed -i '$a TODO: figures' "$FAKE/kernel/cover/blocks.txt"
 refuses "a cover with a gap is not mailed" 'has a placeholder'
-rm "$FAKE/kernel/cover/mm.txt"
-refuses "a part needs a cover" 'no cover letter kernel/cover/mm.txt'
+rm "$FAKE/kernel/cover/blocks.txt"
+refuses "a part needs a cover" 'no cover letter kernel/cover/blocks.txt'

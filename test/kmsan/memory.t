@@ -7,6 +7,6 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap kmsan_kunit -c 4 -m 1G -t 120 -a kunit.enable=1 -- /scenario/kunit.sh direct_map \
-	no_direct_map no_direct_map_mermap no_direct_map_fill mermap mermap_no_mm freetype unmapped
+boot_tap kmsan_kunit -c 4 -m 1G -t 120 -a kunit.enable=1 -- /scenario/kunit.sh nodirmap_convert \
+	nodirmap nodirmap_scrub nodirmap_fill mermap mermap_no_mm freetype nodirmap_blocks
 boot_tap kmsan_mermap -c 4 -m 1G -t 120 -- /scenario/mermap.sh no5lvl lives=1000 stress=10

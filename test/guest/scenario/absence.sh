@@ -30,7 +30,7 @@ for word; do
 	case $word in
 	debug_pagealloc=on)
 		t "kernel says once that it keeps no blocks out of the map" \
-			says_once 'unmapped_alloc: off: debug_pagealloc' ;;
+			says_once 'nodirmap: off: debug_pagealloc' ;;
 	sysctl.*) t "kernel has set $word" is_set "$word" ;;
 	esac
 done

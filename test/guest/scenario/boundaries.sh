@@ -15,8 +15,8 @@ TRACING=/sys/kernel/tracing
 
 whole() {
 	echo 1 >/proc/sys/vm/drop_caches
-	echo "$(boundaries mapped) pages are mapped, $MAPPED were; $(vmstat nr_out_of_map) in blocks are not"
-	[ "$(boundaries mapped)" = "$MAPPED" ] && [ "$(vmstat nr_out_of_map)" = 0 ]
+	echo "$(boundaries mapped) pages are mapped, $MAPPED were; $(vmstat nr_nodirmap) in blocks are not"
+	[ "$(boundaries mapped)" = "$MAPPED" ] && [ "$(vmstat nr_nodirmap)" = 0 ]
 }
 
 count_gigantic() {
@@ -29,7 +29,7 @@ count_gigantic() {
 # all is back.
 gigantic() {
 	pressure churn "$1" 1500 1 || return 1
-	echo "$(vmstat nr_free_unmapped_blocks) pages are free in blocks out of the map"
+	echo "$(vmstat nr_free_nodirmap_blocks) pages are free in blocks out of the map"
 	got=$(count_gigantic)
 	echo 1 >/proc/sys/vm/drop_caches
 	wanted=$(count_gigantic)
@@ -39,7 +39,7 @@ gigantic() {
 
 huge() {
 	pressure churn "$1" 600 1 || return 1
-	echo "$(vmstat nr_free_unmapped_blocks) pages are free in blocks out of the map"
+	echo "$(vmstat nr_free_nodirmap_blocks) pages are free in blocks out of the map"
 	wanted=$(($(meminfo MemFree) * 8 / 10 / 2048))
 	echo $wanted >/proc/sys/vm/nr_hugepages
 	got=$(cat /proc/sys/vm/nr_hugepages)
@@ -93,10 +93,10 @@ reporting() {
 	echo 1 >$TRACING/events/kprobes/reports/enable
 	# lists of CPUs hold what is free for a while
 	boundaries around "$1" 64 -- sh -c "pressure churn $1 200 1 &&
-		until grep 'nr_free_unmapped_blocks [1-9]' /proc/vmstat; do sleep 1; done &&
+		until grep 'nr_free_nodirmap_blocks [1-9]' /proc/vmstat; do sleep 1; done &&
 		echo $DEVICE >$BALLOON/bind &&
 		until grep 'reports  *[1-9]' $TRACING/kprobe_profile; do sleep 1; done &&
-		grep 'nr_free_unmapped_blocks [1-9]' /proc/vmstat"
+		grep 'nr_free_nodirmap_blocks [1-9]' /proc/vmstat"
 	status=$?
 	echo 0 >$TRACING/events/kprobes/reports/enable
 	echo >$TRACING/kprobe_events

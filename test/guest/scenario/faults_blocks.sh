@@ -10,7 +10,7 @@
 FAIL=/sys/kernel/debug/fail_function
 TRACING=/sys/kernel/tracing
 # of the machine's only zone
-FREE='type +Unmapped .* [1-9]' NONE='type +Unmapped( +0)+ *$'
+FREE='type +Nodirmap .* [1-9]' NONE='type +Nodirmap( +0)+ *$'
 
 fail_always() {
 	echo "$1" >$FAIL/inject || return 2
@@ -22,11 +22,11 @@ fail_always() {
 }
 
 without_blocks() {
-	zapped=$(vmstat unmapped_block_zap) slow=$(vmstat unmapped_slow_page)
+	zapped=$(vmstat nodirmap_block_zap) slow=$(vmstat nodirmap_slow_page)
 	"$@" || return
-	echo "blocks: $(($(vmstat unmapped_block_zap) - zapped)), pages: $(($(vmstat unmapped_slow_page) - slow))"
-	[ "$(vmstat unmapped_block_zap)" = "$zapped" ] &&
-		[ "$(vmstat unmapped_slow_page)" -gt "$slow" ]
+	echo "blocks: $(($(vmstat nodirmap_block_zap) - zapped)), pages: $(($(vmstat nodirmap_slow_page) - slow))"
+	[ "$(vmstat nodirmap_block_zap)" = "$zapped" ] &&
+		[ "$(vmstat nodirmap_slow_page)" -gt "$slow" ]
 }
 
 # traced COUNTER EVENT TEXT: it has been counted as often as there are events
@@ -40,22 +40,22 @@ traced() {
 # what the boot has taken out is to be used up, or gone
 echo 1 >/proc/sys/vm/drop_caches
 cp /proc/vmstat /tmp/vmstat
-echo 1 >$TRACING/events/unmapped/enable
-t "blocks cannot be zapped from now on" fail_always unmapped_zap_block
+echo 1 >$TRACING/events/nodirmap/enable
+t "blocks cannot be zapped from now on" fail_always nodirmap_zap_block
 for kind in gmem_mmap secretmem; do
 	t "then pages of $kind are, and are back when freed" \
 		without_blocks absence ptdump $kind plain
 done
-t "none of the blocks is lost" [ "$(vmstat nr_out_of_map)" = 0 ]
+t "none of the blocks is lost" [ "$(vmstat nr_nodirmap)" = 0 ]
 echo >$FAIL/inject
 t "blocks are zapped again" absence ptdump gmem_mmap plain
-t "none stays out of the map" [ "$(vmstat nr_out_of_map)" = 0 ]
-echo 0 >$TRACING/events/unmapped/enable
+t "none stays out of the map" [ "$(vmstat nr_nodirmap)" = 0 ]
+echo 0 >$TRACING/events/nodirmap/enable
 t "each block that leaves the map has its event" \
-	traced unmapped_block_zap mm_unmapped_block_zap err=0
-t "each that comes back" traced unmapped_block_return mm_unmapped_block_return err=0
-t "each that cannot leave" traced unmapped_zap_fail mm_unmapped_block_zap err=-12
-t "each page that leaves alone" traced unmapped_slow_page mm_unmapped_slow_page pfn=
+	traced nodirmap_block_zap mm_nodirmap_block_zap err=0
+t "each that comes back" traced nodirmap_block_return mm_nodirmap_block_return err=0
+t "each that cannot leave" traced nodirmap_zap_fail mm_nodirmap_block_zap err=-12
+t "each page that leaves alone" traced nodirmap_slow_page mm_nodirmap_slow_page pfn=
 t "pagetypeinfo: no page is free out of the map" grep -E "$NONE" /proc/pagetypeinfo
 # what lists of CPUs have is in no row: that empties them
 t "pagetypeinfo: the rest of blocks that are out is" absence hold gmem_mmap -- \

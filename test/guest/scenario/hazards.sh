@@ -27,9 +27,9 @@ hibernate() { echo disk >/sys/power/state; }
 blocks_come_back() {
 	# shellcheck disable=SC2016
 	absence hold gmem_mmap -- sh -c 'kill -9 $PPID'
-	before=$(vmstat nr_out_of_map)
+	before=$(vmstat nr_nodirmap)
 	up_to_the_image hibernate || return 1
-	after=$(vmstat nr_out_of_map)
+	after=$(vmstat nr_nodirmap)
 	echo "out of the map: $before pages before, $after after"
 	[ "$before" -gt 0 ] && [ "$after" = 0 ]
 }
@@ -57,7 +57,7 @@ if [ -e /sys/power/disk ]; then
 			up_to_the_image hibernate_late "$kind"
 	done
 	case $(cat /proc/cmdline) in
-	*unmapped_alloc=off*) ;;
+	*nodirmap=off*) ;;
 	*) t "hibernation begins with all free memory in the map" blocks_come_back ;;
 	esac
 else

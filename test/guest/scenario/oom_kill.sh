@@ -30,8 +30,8 @@ is_killed() {
 
 nothing_is_out() {
 	echo 1 >/proc/sys/vm/drop_caches
-	echo "$(vmstat nr_out_of_map) pages in blocks out of the map"
-	[ "$(vmstat nr_out_of_map)" = 0 ]
+	echo "$(vmstat nr_nodirmap) pages in blocks out of the map"
+	[ "$(vmstat nr_nodirmap)" = 0 ]
 }
 
 plant plain 16 "$3" "$4" >/tmp/control &

@@ -84,8 +84,8 @@ faults() {
 
 # One in two hundred allocations: more than a hundred are needed for a VM.
 inject() {
-	echo unmapped_zap_block >$DEBUG/fail_function/inject
-	echo 0xfffffffffffffff4 >$DEBUG/fail_function/unmapped_zap_block/retval
+	echo nodirmap_zap_block >$DEBUG/fail_function/inject
+	echo 0xfffffffffffffff4 >$DEBUG/fail_function/nodirmap_zap_block/retval
 	faults fail_function 20 0
 	echo N >$DEBUG/fail_page_alloc/ignore-gfp-highmem
 	echo 0 >$DEBUG/fail_page_alloc/min-order
@@ -129,8 +129,8 @@ is_whole() {
 	before_mapped=$mapped before_free=$free
 	settle
 	echo $((before_mapped - mapped)) >/tmp/lost
-	echo "mapped pages: $before_mapped before, $mapped after; free: $before_free before, $free after; $(vmstat nr_out_of_map) in blocks out of the map"
-	[ "$mapped" = "$before_mapped" ] && [ "$(vmstat nr_out_of_map)" = 0 ] &&
+	echo "mapped pages: $before_mapped before, $mapped after; free: $before_free before, $free after; $(vmstat nr_nodirmap) in blocks out of the map"
+	[ "$mapped" = "$before_mapped" ] && [ "$(vmstat nr_nodirmap)" = 0 ] &&
 		[ $((before_free - free)) -lt $((before_free / 100)) ]
 }
 
@@ -145,7 +145,7 @@ mebibytes() {
 }
 
 counts() {
-	echo "$(all VMs) VMs, $(mebibytes) MiB populated, $(($(vmstat unmapped_block_zap) - zapped)) blocks out of the map, $(($(vmstat unmapped_block_return) - returned)) back, $(($(vmstat unmapped_slow_page) - slow)) single pages, $zaps failures of a block, $slabs of an object, $pages of a page, $(all 'more had no memory') VMs less for these, $(wc -l </tmp/offline) ranges offline, $(cat /tmp/lost) pages lost"
+	echo "$(all VMs) VMs, $(mebibytes) MiB populated, $(($(vmstat nodirmap_block_zap) - zapped)) blocks out of the map, $(($(vmstat nodirmap_block_return) - returned)) back, $(($(vmstat nodirmap_slow_page) - slow)) single pages, $zaps failures of a block, $slabs of an object, $pages of a page, $(all 'more had no memory') VMs less for these, $(wc -l </tmp/offline) ranges offline, $(cat /tmp/lost) pages lost"
 }
 
 # tap.sh reads this
@@ -156,8 +156,8 @@ T=$((SECONDS_LEFT * 3 + 300))
 t "soak: warm" all_at_once 5
 settle
 : >/tmp/offline
-zapped=$(vmstat unmapped_block_zap) returned=$(vmstat unmapped_block_return)
-slow=$(vmstat unmapped_slow_page)
+zapped=$(vmstat nodirmap_block_zap) returned=$(vmstat nodirmap_block_return)
+slow=$(vmstat nodirmap_slow_page)
 inject
 t "soak: $SECONDS_LEFT s of all at once" all_at_once "$SECONDS_LEFT"
 zaps=$(no_more fail_function) slabs=$(no_more failslab) pages=$(no_more fail_page_alloc)
@@ -166,6 +166,6 @@ t "soak: blocks, objects and pages failed meanwhile" \
 	[ "$(printf "%s\n" "$zaps" "$slabs" "$pages" | sort -n | head -n 1)" -gt 0 ]
 t "soak: every page is free, and in the map" is_whole
 t "soak: no OOM kill" [ "$(vmstat oom_kill)" = 0 ]
-t "soak: there was something to convert" [ "$(vmstat unmapped_block_zap)" -gt "$zapped" ]
+t "soak: there was something to convert" [ "$(vmstat nodirmap_block_zap)" -gt "$zapped" ]
 [ "$TAP_FAILED" != 0 ] || echo "# $(counts)" >&3
 plan

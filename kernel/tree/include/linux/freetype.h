@@ -49,16 +49,16 @@ enum migratetype {
  * them on its own is possible: they cannot be read, cleared, poisoned, or
  * copied, and there is no list of such pages but for MIGRATE_UNMOVABLE.
  */
-#define FREETYPE_UNMAPPED	8u
+#define FREETYPE_NODIRMAP	8u
 
 /* Larger than any migratetype, and none of their bits */
-static_assert((int)FREETYPE_UNMAPPED >= (int)MIGRATE_TYPES);
+static_assert((int)FREETYPE_NODIRMAP >= (int)MIGRATE_TYPES);
 
 /*
  * The flags that a freetype can have, and the number of free lists of an order.
  */
-#ifdef CONFIG_PAGE_ALLOC_UNMAPPED
-#define FREETYPE_FLAGS		FREETYPE_UNMAPPED
+#ifdef CONFIG_NODIRMAP_BLOCKS
+#define FREETYPE_FLAGS		FREETYPE_NODIRMAP
 #define NR_FREETYPES		(MIGRATE_TYPES + 1)
 #else
 #define FREETYPE_FLAGS		0u
@@ -176,7 +176,7 @@ static __always_inline int __freetype_index(freetype_t freetype)
  * @freetype: The freetype.
  *
  * The indexes are dense.  A freetype without flags has its migratetype for an
- * index, and MIGRATE_TYPES is that of MIGRATE_UNMOVABLE with FREETYPE_UNMAPPED.
+ * index, and MIGRATE_TYPES is that of MIGRATE_UNMOVABLE with FREETYPE_NODIRMAP.
  *
  * Return: Index below NR_FREETYPES, or -1 if @freetype has no list.
  */
@@ -198,7 +198,7 @@ static __always_inline int freetype_index(freetype_t freetype)
 static __always_inline freetype_t freetype_from_index(int index)
 {
 	if (index == MIGRATE_TYPES)
-		return make_freetype(MIGRATE_UNMOVABLE, FREETYPE_UNMAPPED);
+		return make_freetype(MIGRATE_UNMOVABLE, FREETYPE_NODIRMAP);
 
 	return make_freetype(index, 0);
 }

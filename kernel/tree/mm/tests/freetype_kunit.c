@@ -11,15 +11,15 @@
 
 #include "../page_alloc.h"
 
-static void need_unmapped(struct kunit *test)
+static void need_nodirmap(struct kunit *test)
 {
-	if (!IS_ENABLED(CONFIG_PAGE_ALLOC_UNMAPPED))
+	if (!IS_ENABLED(CONFIG_NODIRMAP_BLOCKS))
 		kunit_skip(test, "all free lists are in the direct map");
 }
 
-static freetype_t unmapped(int migratetype)
+static freetype_t nodirmap(int migratetype)
 {
-	return make_freetype(migratetype, FREETYPE_UNMAPPED);
+	return make_freetype(migratetype, FREETYPE_NODIRMAP);
 }
 
 static void freetype_from_index_is_inverse(struct kunit *test)
@@ -42,33 +42,33 @@ static void freetype_without_flags_is_migratetype(struct kunit *test)
 
 static void freetype_keeps_both_parts(struct kunit *test)
 {
-	need_unmapped(test);
+	need_nodirmap(test);
 
 	for (int mt = 0; mt < MIGRATE_TYPES; mt++) {
-		KUNIT_EXPECT_EQ(test, freetype_migratetype(unmapped(mt)), mt);
-		KUNIT_EXPECT_EQ(test, freetype_flags(unmapped(mt)),
-				FREETYPE_UNMAPPED);
+		KUNIT_EXPECT_EQ(test, freetype_migratetype(nodirmap(mt)), mt);
+		KUNIT_EXPECT_EQ(test, freetype_flags(nodirmap(mt)),
+				FREETYPE_NODIRMAP);
 	}
 }
 
-static void freetype_unmapped_only_unmovable(struct kunit *test)
+static void freetype_nodirmap_only_unmovable(struct kunit *test)
 {
-	need_unmapped(test);
+	need_nodirmap(test);
 
 	for (int mt = 0; mt < MIGRATE_TYPES; mt++)
-		KUNIT_EXPECT_EQ(test, freetype_index(unmapped(mt)),
+		KUNIT_EXPECT_EQ(test, freetype_index(nodirmap(mt)),
 				mt == MIGRATE_UNMOVABLE ? MIGRATE_TYPES : -1);
 }
 
 /* Lists that do not exist had better be out of reach */
 static void freetype_flags_are_dropped(struct kunit *test)
 {
-	if (IS_ENABLED(CONFIG_PAGE_ALLOC_UNMAPPED))
+	if (IS_ENABLED(CONFIG_NODIRMAP_BLOCKS))
 		kunit_skip(test, "there are flags");
 
 	KUNIT_EXPECT_EQ(test, NR_FREETYPES, MIGRATE_TYPES);
 	for (int mt = 0; mt < MIGRATE_TYPES; mt++)
-		KUNIT_EXPECT_EQ(test, freetype_index(unmapped(mt)), mt);
+		KUNIT_EXPECT_EQ(test, freetype_index(nodirmap(mt)), mt);
 }
 
 static void freetype_with_migratetype_keeps_flags(struct kunit *test)
@@ -131,14 +131,14 @@ static void freetype_of_request(struct kunit *test)
 }
 
 /* Watermarks and the other flags of a request are not its concern */
-static void freetype_of_unmapped_request(struct kunit *test)
+static void freetype_of_nodirmap_request(struct kunit *test)
 {
-	need_unmapped(test);
+	need_nodirmap(test);
 
 	expect_request(test, GFP_HIGHUSER, ALLOC_UNMAPPED,
-		       unmapped(MIGRATE_UNMOVABLE));
+		       nodirmap(MIGRATE_UNMOVABLE));
 	expect_request(test, GFP_USER, ALLOC_UNMAPPED | ALLOC_WMARK_LOW,
-		       unmapped(MIGRATE_UNMOVABLE));
+		       nodirmap(MIGRATE_UNMOVABLE));
 	expect_request(test, GFP_HIGHUSER, (unsigned int)~ALLOC_UNMAPPED,
 		       make_freetype(gfp_migratetype(GFP_HIGHUSER), 0));
 }
@@ -201,13 +201,13 @@ static void pcp_lists_do_not_mix(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, used[pindex]);
 }
 
-static void no_pcp_list_for_unmapped_thp(struct kunit *test)
+static void no_pcp_list_for_nodirmap_thp(struct kunit *test)
 {
-	need_unmapped(test);
+	need_nodirmap(test);
 
 	for (int order = 0; order < NR_PAGE_ORDERS; order++)
 		KUNIT_EXPECT_EQ(test,
-				has_pcp_list(unmapped(MIGRATE_UNMOVABLE), order),
+				has_pcp_list(nodirmap(MIGRATE_UNMOVABLE), order),
 				order <= PAGE_ALLOC_COSTLY_ORDER);
 }
 
@@ -219,7 +219,7 @@ static void expect_block(struct kunit *test, struct page *page, int migratetype,
 	KUNIT_EXPECT_EQ(test, freetype_migratetype(freetype), migratetype);
 	KUNIT_EXPECT_EQ(test, get_pageblock_migratetype(page), migratetype);
 	KUNIT_EXPECT_EQ(test, freetype_flags(freetype), flags);
-	KUNIT_EXPECT_EQ(test, get_pageblock_unmapped(page), !!flags);
+	KUNIT_EXPECT_EQ(test, get_pageblock_nodirmap(page), !!flags);
 }
 
 /* The block is all ours, so that no free list learns what we say of it */
@@ -229,7 +229,7 @@ static void pageblock_bit_is_flag(struct kunit *test)
 	int migratetype;
 	bool skip;
 
-	need_unmapped(test);
+	need_nodirmap(test);
 
 	page = alloc_pages(GFP_KERNEL, pageblock_order);
 	KUNIT_ASSERT_NOT_NULL(test, page);
@@ -238,13 +238,13 @@ static void pageblock_bit_is_flag(struct kunit *test)
 	skip = get_pageblock_skip(page);
 	expect_block(test, page, migratetype, 0);
 
-	set_pageblock_unmapped(page);
-	expect_block(test, page, migratetype, FREETYPE_UNMAPPED);
+	set_pageblock_nodirmap(page);
+	expect_block(test, page, migratetype, FREETYPE_NODIRMAP);
 	expect_block(test, page + pageblock_nr_pages - 1, migratetype,
-		     FREETYPE_UNMAPPED);
+		     FREETYPE_NODIRMAP);
 	KUNIT_EXPECT_EQ(test, get_pageblock_skip(page), skip);
 
-	clear_pageblock_unmapped(page);
+	clear_pageblock_nodirmap(page);
 	expect_block(test, page, migratetype, 0);
 
 	__free_pages(page, pageblock_order);
@@ -254,16 +254,16 @@ static struct kunit_case freetype_test_cases[] = {
 	KUNIT_CASE(freetype_from_index_is_inverse),
 	KUNIT_CASE(freetype_without_flags_is_migratetype),
 	KUNIT_CASE(freetype_keeps_both_parts),
-	KUNIT_CASE(freetype_unmapped_only_unmovable),
+	KUNIT_CASE(freetype_nodirmap_only_unmovable),
 	KUNIT_CASE(freetype_flags_are_dropped),
 	KUNIT_CASE(freetype_with_migratetype_keeps_flags),
 	KUNIT_CASE(freetype_comparisons),
 	KUNIT_CASE(freetype_names_differ),
 	KUNIT_CASE(freetype_of_request),
-	KUNIT_CASE(freetype_of_unmapped_request),
+	KUNIT_CASE(freetype_of_nodirmap_request),
 	KUNIT_CASE(pcp_lists_hold_one_order),
 	KUNIT_CASE(pcp_lists_do_not_mix),
-	KUNIT_CASE(no_pcp_list_for_unmapped_thp),
+	KUNIT_CASE(no_pcp_list_for_nodirmap_thp),
 	KUNIT_CASE(pageblock_bit_is_flag),
 	{}
 };

@@ -17,7 +17,7 @@
 #include <linux/timex.h>
 #include <linux/uaccess.h>
 
-#include "../direct_map.h"
+#include "../nodirmap/nodirmap.h"
 
 static bool readable(const void *addr)
 {

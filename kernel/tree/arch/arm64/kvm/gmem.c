@@ -20,7 +20,7 @@
  * The owner of stage 2 keeps the page from changing hands.  Whoever frees it
  * after that makes sure that no CPU finds it through the mermap any more.
  */
-static void maintain_unmapped(void *va, size_t size,
+static void maintain_nodirmap(void *va, size_t size,
 			      void (*op)(void *va, size_t size))
 {
 	void *end = va + size, *addr;
@@ -44,7 +44,7 @@ void kvm_clean_dcache_guest_page(void *va, size_t size)
 	if (kernel_page_present(virt_to_page(va)))
 		__clean_dcache_guest_page(va, size);
 	else
-		maintain_unmapped(va, size, __clean_dcache_guest_page);
+		maintain_nodirmap(va, size, __clean_dcache_guest_page);
 }
 
 void kvm_invalidate_icache_guest_page(void *va, size_t size)
@@ -55,7 +55,7 @@ void kvm_invalidate_icache_guest_page(void *va, size_t size)
 	if (kernel_page_present(virt_to_page(va)))
 		__invalidate_icache_guest_page(va, size);
 	else
-		maintain_unmapped(va, size, __invalidate_icache_guest_page);
+		maintain_nodirmap(va, size, __invalidate_icache_guest_page);
 }
 
 /* Return: why guest memory stays in the direct map, NULL if it need not. */

@@ -477,7 +477,7 @@ static void require_no_direct_map(void)
 	u64 supported = vm_check_cap(vm, KVM_CAP_GUEST_MEMFD_FLAGS);
 
 	__TEST_REQUIRE((supported & flags) == flags,
-		       "KVM supports guest_memfd flags 0x%lx, not NO_DIRECT_MAP on shared memory",
+		       "KVM supports guest_memfd flags 0x%lx, not NODIRMAP on shared memory",
 		       supported);
 	kvm_vm_free(vm);
 }

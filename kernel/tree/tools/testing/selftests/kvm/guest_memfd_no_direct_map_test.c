@@ -836,7 +836,7 @@ static void require_no_direct_map(void)
 		TEST_ASSERT_EQ(try_create(vm, page_size, GMEM_NO_DM), -EINVAL);
 
 	__TEST_REQUIRE((supported & (GMEM_SHARED | GMEM_NO_DM)) == (GMEM_SHARED | GMEM_NO_DM),
-		       "KVM supports guest_memfd flags 0x%lx, not NO_DIRECT_MAP on shared memory",
+		       "KVM supports guest_memfd flags 0x%lx, not NODIRMAP on shared memory",
 		       supported);
 	kvm_vm_free(vm);
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _LINUX_NODIRMAP_H
+#define _LINUX_NODIRMAP_H
+
+#include <linux/errno.h>
+#include <linux/types.h>
+
+struct address_space;
+struct iov_iter;
+struct mempolicy;
+
+#ifdef CONFIG_NODIRMAP
+int nodirmap_add_filled(struct address_space *mapping, pgoff_t index,
+			struct iov_iter *from, struct mempolicy *policy);
+#else
+static inline int nodirmap_add_filled(struct address_space *mapping,
+				      pgoff_t index, struct iov_iter *from,
+				      struct mempolicy *policy)
+{
+	return -EINVAL;
+}
+#endif
+
+#endif /* _LINUX_NODIRMAP_H */

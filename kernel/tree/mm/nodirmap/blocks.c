@@ -1,0 +1,782 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page blocks that the kernel's direct map lacks.
+ *
+ * To take memory out of the direct map costs a flush of the TLBs of all CPUs.
+ * So it is done for a page block at a time, before anybody owns its pages: the
+ * page allocator keeps such blocks on free lists of their own, for requests with
+ * ALLOC_UNMAPPED.  This is how blocks get there, and how they come back.
+ *
+ * A block changes sides only while it is wholly free and on no list, so that it
+ * belongs to the task that does it, and without any lock: page tables may have
+ * to be allocated, and all CPUs have to answer.  Its bit PB_nodirmap changes
+ * with zone->lock held, when it goes back on a list.  Hence the bit of a block
+ * of which any page is allocated, or on a list of a CPU, does not change.
+ *
+ * What the pages of these blocks hold is stale but out of reach.  Their owners
+ * clear them when they get them, and a block is cleared before it comes back.
+ *
+ * Documentation/mm/nodirmap.rst has the whole picture.
+ */
+#define pr_fmt(fmt) "nodirmap: " fmt
+
+#include <kunit/static_stub.h>
+#include <linux/cleanup.h>
+#include <linux/cpuset.h>
+#include <linux/error-injection.h>
+#include <linux/init.h>
+#include <linux/kstrtox.h>
+#include <linux/list.h>
+#include <linux/mermap.h>
+#include <linux/mm.h>
+#include <linux/page-isolation.h>
+#include <linux/pagemap.h>
+#include <linux/pgtable.h>
+#include <linux/sched.h>
+#include <linux/set_memory.h>
+#include <linux/sizes.h>
+#include <linux/swap.h>
+#include <linux/vmstat.h>
+#include <linux/workqueue.h>
+
+#include <asm/tlbflush.h>
+
+#include "../internal.h"
+#include "../page_alloc.h"
+#include "nodirmap.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/nodirmap.h>
+
+/* Blocks that come back together share a flush of what the mermap has left. */
+#define BATCH		4
+
+/* Pages that are cleared at a time. */
+#define CLEAR_PAGES	16
+
+/*
+ * A block goes back only when all of it is free, which one page prevents.  That
+ * must not keep a considerable part of a machine from others: no blocks of 512 MiB,
+ * as 64K pages would have them.
+ */
+#define BLOCK_SIZE_LIMIT SZ_64M
+
+/* Free blocks that stay for the next owner, at most, and how they go. */
+#define RESERVE_BLOCKS	8
+#define TRIM_INTERVAL	HZ
+#define TRIM_BLOCKS	16
+
+DEFINE_STATIC_KEY_FALSE(nodirmap_key);
+
+static bool enabled_by_user __initdata = true;
+
+/* By zone_nr(): has a block left the direct map since trim() looked? */
+static DECLARE_BITMAP(zapped, MAX_NUMNODES * MAX_NR_ZONES);
+
+static struct workqueue_struct *trim_wq;
+static void trim(struct work_struct *work);
+static DECLARE_DELAYED_WORK(trim_work, trim);
+/* Tasks that wait for trim() to stop, and do its work meanwhile. */
+static atomic_t trim_stops;
+
+static unsigned int zone_nr(struct zone *zone)
+{
+	return zone_to_nid(zone) * MAX_NR_ZONES + zone_idx(zone);
+}
+
+static freetype_t nodirmap_freetype(void)
+{
+	return make_freetype(MIGRATE_UNMOVABLE, FREETYPE_NODIRMAP);
+}
+
+/*
+ * The only allocations in here are those of page tables, by the architecture,
+ * when it has to split a mapping that is larger than a block.  They are
+ * ordinary requests, which may at most end up in give_back() below, and that
+ * allocates nothing.  So there is no recursion, and no lock is held that a
+ * nested call would want.
+ */
+noinline int nodirmap_zap_block(struct page *page)
+{
+	KUNIT_STATIC_STUB_REDIRECT(nodirmap_zap_block, page);
+
+	return set_direct_map_valid_noflush(page, pageblock_nr_pages, false);
+}
+ALLOW_ERROR_INJECTION(nodirmap_zap_block, ERRNO);
+
+/* Whatever had to be split has been split by nodirmap_zap_block(). */
+noinline int nodirmap_restore_block(struct page *page)
+{
+	KUNIT_STATIC_STUB_REDIRECT(nodirmap_restore_block, page);
+
+	return set_direct_map_valid_noflush(page, pageblock_nr_pages, true);
+}
+ALLOW_ERROR_INJECTION(nodirmap_restore_block, ERRNO);
+
+/* To have the block on one side for sure when one of these has failed. */
+noinline int nodirmap_undo_block(struct page *page, bool valid)
+{
+	KUNIT_STATIC_STUB_REDIRECT(nodirmap_undo_block, page, valid);
+
+	return set_direct_map_valid_noflush(page, pageblock_nr_pages, valid);
+}
+
+/*
+ * Of all addresses: vfree() frees pages whose translations are still in TLBs, and
+ * a page of the block may have been such a page.
+ */
+static void flush_all(void)
+{
+	flush_tlb_all();
+	count_vm_event(NODIRMAP_FLUSH);
+}
+
+/* A block of which neither side is sure to be true can go to nobody. */
+static void lose_block(struct zone *zone, struct page *page, int err)
+{
+	WARN_ONCE(1, "cannot undo a change of the direct map at pfn %#lx: %d\n",
+		  page_to_pfn(page), err);
+	if (page_is_nodirmap(page))
+		mod_zone_page_state(zone, NR_NODIRMAP, -(long)pageblock_nr_pages);
+	adjust_managed_page_count(page, -(long)pageblock_nr_pages);
+}
+
+/*
+ * The block is mapped, in part or in whole, and nobody has used it meanwhile.
+ * Somebody may have isolated it, and counts on finding it in the direct map.
+ */
+static void undo_zap(struct zone *zone, struct page *page)
+{
+	int err = nodirmap_undo_block(page, true);
+
+	if (err) {
+		lose_block(zone, page, err);
+		return;
+	}
+
+	guard(spinlock_irqsave)(&zone->lock);
+	free_pageblock(zone, page, get_pageblock_freetype(page));
+}
+
+/*
+ * Put a block that has left the direct map on the list of such blocks.  It may
+ * have been isolated while it was on no list.
+ */
+static bool publish_nodirmap(struct zone *zone, struct page *page)
+{
+	guard(spinlock_irqsave)(&zone->lock);
+
+	if (is_migrate_isolate(get_pageblock_migratetype(page)))
+		return false;
+
+	free_pageblock(zone, page, nodirmap_freetype());
+	__mod_zone_page_state(zone, NR_NODIRMAP, pageblock_nr_pages);
+	return true;
+}
+
+/*
+ * Take a wholly free block that is in the direct map, if that leaves the zone
+ * above @mark.  The lock keeps CPUs that ask at once from taking all there is.
+ */
+static struct page *take_mapped(struct zone *zone, unsigned long mark,
+				int highest_zoneidx)
+{
+	/* Least useful to others first. */
+	static const int migratetypes[] = {
+		MIGRATE_UNMOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE,
+	};
+	struct page *page = NULL;
+	unsigned int i;
+
+	guard(spinlock_irqsave)(&zone->lock);
+
+	if (!zone_watermark_ok(zone, pageblock_order, mark, highest_zoneidx, 0))
+		return NULL;
+
+	for (i = 0; i < ARRAY_SIZE(migratetypes) && !page; i++)
+		page = rmqueue_pageblock(zone, make_freetype(migratetypes[i], 0));
+	return page;
+}
+
+static bool remove_block(struct zone *zone, unsigned long mark, int highest_zoneidx)
+{
+	struct page *page = take_mapped(zone, mark, highest_zoneidx);
+	int err;
+
+	if (!page)
+		return false;
+
+	err = nodirmap_zap_block(page);
+	if (!err) {
+		flush_all();
+		if (!publish_nodirmap(zone, page))
+			err = -EBUSY;
+	} else {
+		count_vm_event(NODIRMAP_ZAP_FAIL);
+	}
+	trace_mm_nodirmap_block_zap(zone, page_to_pfn(page), err);
+
+	if (err) {
+		undo_zap(zone, page);
+		return false;
+	}
+
+	count_vm_event(NODIRMAP_BLOCK_ZAP);
+	set_bit(zone_nr(zone), zapped);
+	queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
+	return true;
+}
+
+/*
+ * The node that an ordinary request would have a page from without reclaim.  If
+ * it has no block, a page of its own is better than a block of a node far away.
+ */
+static int node_with_room(gfp_t gfp, int nid, nodemask_t *nodemask)
+{
+	enum zone_type highest = gfp_zone(gfp);
+	struct zoneref *z;
+	struct zone *zone;
+
+	for_each_zone_zonelist_nodemask(zone, z, node_zonelist(nid, gfp), highest,
+					nodemask) {
+		if (cpuset_zone_allowed(zone, gfp | __GFP_HARDWALL) &&
+		    zone_watermark_ok(zone, 0, low_wmark_pages(zone), highest,
+				      ALLOC_UNMAPPED))
+			return zone_to_nid(zone);
+	}
+	return NUMA_NO_NODE;
+}
+
+/**
+ * __nodirmap_allowed - gate for requests with ALLOC_UNMAPPED
+ * @gfp: What the caller allows, and does not once this returns: whoever asks
+ *	for such memory has another way when there is none, so neither reserves
+ *	nor a victim of the OOM killer are due.
+ * @order: The order of the request.
+ * @alloc_flags: Its flags.
+ * @nid: The node to prefer; the only one, once this returns, if there is room.
+ * @nodemask: The nodes that are allowed, or NULL for all.
+ *
+ * Return: Whether to go on.
+ */
+bool __nodirmap_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags,
+			int *nid, nodemask_t *nodemask)
+{
+	const gfp_t bad = __GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE |
+			  __GFP_NOFAIL;
+
+	if (WARN_ON_ONCE((alloc_flags & ALLOC_NOLOCK) || (*gfp & bad) ||
+			 order >= pageblock_order))
+		return false;
+
+	/* No ALLOC_HIGHATOMIC, ALLOC_NON_BLOCK or ALLOC_OOM: that reserve is mapped */
+	*gfp &= ~(__GFP_HIGH | __GFP_MEMALLOC | __GFP_RETRY_MAYFAIL);
+	*gfp |= __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC;
+	if (!nodirmap_enabled())
+		return false;
+
+	if (nr_online_nodes > 1) {
+		int room = node_with_room(*gfp, *nid, nodemask);
+
+		if (room != NUMA_NO_NODE) {
+			*nid = room;
+			*gfp |= __GFP_THISNODE;
+		}
+	}
+	return true;
+}
+
+/**
+ * __nodirmap_refill - take a free block of a zone out of the direct map
+ * @zone: The zone, in which a request with ALLOC_UNMAPPED has found nothing.
+ * @gfp: What the caller allows.
+ * @alloc_flags: Its flags, with the watermark that the zone is to stay above.
+ * @ac: Its context.
+ *
+ * The check of the watermark that the request has passed counts free pages outside
+ * the direct map, and lets tasks of real-time priority into reserves.  What counts
+ * for a block is what is left to others.
+ *
+ * Context: Any; does nothing if the caller may not block.
+ * Return: true if it is worth looking again.
+ */
+bool __nodirmap_refill(struct zone *zone, gfp_t gfp, unsigned int alloc_flags,
+		       const struct alloc_context *ac)
+{
+	unsigned long mark = wmark_pages(zone, alloc_flags & ALLOC_WMARK_MASK);
+
+	/* Reclaim must not get stuck in here; and it has no use for it. */
+	if (!gfpflags_allow_blocking(gfp) || (current->flags & PF_MEMALLOC))
+		return false;
+
+	might_sleep();
+	return remove_block(zone, mark, ac->highest_zoneidx);
+}
+
+/* The block could not be put back into the direct map. */
+static void put_nodirmap(struct zone *zone, struct page *page)
+{
+	guard(spinlock_irqsave)(&zone->lock);
+
+	free_pageblock(zone, page, nodirmap_freetype());
+}
+
+/*
+ * The mapping of the first page stays while the others are cleared: a task that
+ * has to borrow an mm for its mappings does so once.  It cannot be preempted
+ * then, so it should not be too many.
+ */
+static int clear_some(struct page *page)
+{
+	struct mermap first;
+	void *addr = mermap_get(&first, page);
+	unsigned int i;
+	int err = 0;
+
+	if (!addr)
+		return -EINVAL;
+
+	clear_page(addr);
+	for (i = 1; i < CLEAR_PAGES && !err; i++)
+		err = mermap_zero_page(page + i);
+	mermap_put(&first);
+	return err;
+}
+
+/* What this leaves in the TLBs is for mermap_flush(). */
+static int clear_block(struct page *page)
+{
+	unsigned long i;
+	int err;
+
+	/* Memory failure may be about to look for a page that was free. */
+	for (i = 0; i < pageblock_nr_pages; i++)
+		if (PageHWPoison(page + i))
+			return -EHWPOISON;
+
+	for (i = 0; i < pageblock_nr_pages; i += CLEAR_PAGES) {
+		err = clear_some(page + i);
+		if (err)
+			return err;
+		cond_resched();
+	}
+	return 0;
+}
+
+static void publish_mapped(struct zone *zone, struct page *page)
+{
+	guard(spinlock_irqsave)(&zone->lock);
+
+	__mod_zone_page_state(zone, NR_NODIRMAP, -(long)pageblock_nr_pages);
+	free_pageblock(zone, page, make_freetype(MIGRATE_MOVABLE, 0));
+}
+
+static int give_back_one(struct zone *zone, struct page *page)
+{
+	int err = nodirmap_restore_block(page);
+
+	if (!err) {
+		/* Free pages in the direct map hold the pattern, if there is one. */
+		kernel_poison_pages(page, pageblock_nr_pages);
+		publish_mapped(zone, page);
+		return 0;
+	}
+
+	/* Part of it may be mapped, but is not read: take that out again. */
+	if (nodirmap_undo_block(page, false)) {
+		lose_block(zone, page, err);
+		return err;
+	}
+	flush_all();
+	put_nodirmap(zone, page);
+	return err;
+}
+
+/*
+ * Put free blocks back into the direct map.  They are cleared before anybody
+ * could reach them there, and the mappings used for this are forgotten by all
+ * CPUs.  The TLBs do not know the blocks at their own addresses.
+ *
+ * Return: How many of them are back.
+ */
+static unsigned int give_back(struct zone *zone, struct list_head *blocks)
+{
+	struct page *page, *next;
+	unsigned int nr = 0;
+	int err;
+
+	might_sleep();
+
+	list_for_each_entry_safe(page, next, blocks, buddy_list) {
+		err = clear_block(page);
+		if (err) {
+			list_del(&page->buddy_list);
+			/* The rest of the block may have been mapped by us. */
+			mermap_flush();
+			put_nodirmap(zone, page);
+			trace_mm_nodirmap_block_return(zone, page_to_pfn(page), err);
+		}
+	}
+	mermap_flush();
+
+	list_for_each_entry_safe(page, next, blocks, buddy_list) {
+		list_del(&page->buddy_list);
+		err = give_back_one(zone, page);
+		trace_mm_nodirmap_block_return(zone, page_to_pfn(page), err);
+		if (!err) {
+			count_vm_event(NODIRMAP_BLOCK_RETURN);
+			nr++;
+		}
+	}
+	return nr;
+}
+
+/* Take wholly free blocks that are outside the direct map, up to @nr. */
+static void take_nodirmap(struct zone *zone, struct list_head *blocks,
+			  unsigned int nr)
+{
+	guard(spinlock_irqsave)(&zone->lock);
+
+	while (nr--) {
+		struct page *page = rmqueue_pageblock(zone, nodirmap_freetype());
+
+		if (!page)
+			break;
+		list_add_tail(&page->buddy_list, blocks);
+	}
+}
+
+static unsigned int return_blocks(struct zone *zone, unsigned int nr)
+{
+	LIST_HEAD(blocks);
+
+	take_nodirmap(zone, &blocks, nr);
+	return list_empty(&blocks) ? 0 : give_back(zone, &blocks);
+}
+
+static unsigned long nr_free_blocks(struct zone *zone)
+{
+	return zone_page_state(zone, NR_FREE_NODIRMAP_BLOCKS) >> pageblock_order;
+}
+
+/**
+ * __nodirmap_return - put a free block of a zone back into the direct map
+ * @zone: The zone, which has less memory than a request needs.
+ * @order: The order of the request.
+ * @gfp: What the caller allows.
+ * @alloc_flags: Its flags.
+ *
+ * Requests that may not block leave it to kswapd, which they wake if they may.
+ * For an order above that of a block two neighbours would have to come back: such
+ * a request could convert all of the pool in vain.
+ *
+ * Context: Any; does nothing if the caller may not block.  Allocates nothing,
+ * and is safe from within reclaim.
+ * Return: true if it is worth looking again.
+ */
+bool __nodirmap_return(struct zone *zone, unsigned int order, gfp_t gfp,
+		       unsigned int alloc_flags)
+{
+	if (alloc_flags & (ALLOC_UNMAPPED | ALLOC_NOLOCK) || order > pageblock_order)
+		return false;
+	if (!gfpflags_allow_blocking(gfp) || !nr_free_blocks(zone))
+		return false;
+
+	return return_blocks(zone, 1);
+}
+
+/**
+ * __nodirmap_return_last - put all free blocks back before the OOM killer runs
+ * @gfp: What the request allows that has found no memory.
+ * @ac: Its context.
+ *
+ * Looks at the zones that the request may use, so that blocks of other nodes
+ * neither postpone the OOM killer nor are lost to their users.
+ *
+ * Context: Process context, may sleep, interrupts enabled.
+ * Return: true if it is worth looking again.
+ */
+bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac)
+{
+	unsigned int returned = 0;
+	bool drained = false;
+	struct zoneref *z;
+	struct zone *zone;
+
+	if (ac->alloc_flags & ALLOC_UNMAPPED)
+		return false;
+
+	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist,
+					ac->highest_zoneidx, ac->nodemask) {
+		unsigned int nr;
+
+		if (!zone_page_state(zone, NR_NODIRMAP) ||
+		    !cpuset_zone_allowed(zone, gfp))
+			continue;
+
+		/* A page on a list of a CPU keeps its block from being whole. */
+		if (!drained)
+			drain_all_pages(NULL);
+		drained = true;
+
+		while (!fatal_signal_pending(current) &&
+		       (nr = return_blocks(zone, BATCH)))
+			returned += nr;
+	}
+	return returned;
+}
+
+/**
+ * __nodirmap_reclaim - put free blocks of a node back into the direct map
+ * @pgdat: The node, which is short of memory in the direct map.
+ * @highest_zoneidx: The highest zone that helps.
+ *
+ * Context: kswapd.
+ * Return: true if it is worth looking again.
+ */
+bool __nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx)
+{
+	int i;
+
+	for (i = highest_zoneidx; i >= 0; i--) {
+		struct zone *zone = pgdat->node_zones + i;
+
+		if (managed_zone(zone) && nr_free_blocks(zone) &&
+		    return_blocks(zone, BATCH))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Wait for trim(): blocks that it converts are on no free list and would be
+ * missed.  It stops at its next batch.
+ */
+static void stop_trim(void)
+{
+	atomic_inc(&trim_stops);
+	cancel_delayed_work_sync(&trim_work);
+}
+
+static void start_trim(void)
+{
+	if (atomic_dec_return(&trim_stops))
+		return;
+	if (global_zone_page_state(NR_NODIRMAP))
+		queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
+}
+
+/**
+ * nodirmap_return_all - put all wholly free blocks back into the direct map
+ * @zone: The zone, or NULL for all.
+ *
+ * Context: Process context, may sleep, interrupts enabled.
+ */
+void nodirmap_return_all(struct zone *zone)
+{
+	struct zone *z;
+
+	if (!nodirmap_enabled())
+		return;
+
+	stop_trim();
+	/* A folio that waits for the LRU keeps its block from being whole. */
+	lru_add_drain_all();
+	drain_all_pages(zone);
+	for_each_populated_zone(z) {
+		unsigned long nr = zone_page_state(z, NR_NODIRMAP) >> pageblock_order;
+
+		if (zone && z != zone)
+			continue;
+
+		/* Others may take out more meanwhile. */
+		while (nr && return_blocks(z, BATCH)) {
+			nr -= min_t(unsigned long, nr, BATCH);
+			cond_resched();
+		}
+	}
+	start_trim();
+}
+
+/**
+ * nodirmap_drop - put all free memory back into the direct map
+ *
+ * For /proc/sys/vm/drop_caches, and for hibernation: nothing can be saved from
+ * outside the direct map, or written to it.
+ *
+ * Context: Process context, may sleep, interrupts enabled.
+ * Return: whether no page block is outside now.
+ */
+bool nodirmap_drop(void)
+{
+	nodirmap_return_all(NULL);
+	return !global_zone_page_state(NR_NODIRMAP);
+}
+
+/* Take the blocks of the free buddy that @page is in, if it is a block's first. */
+static void take_nodirmap_at(struct zone *zone, struct page *page,
+			     struct list_head *blocks)
+{
+	unsigned int i, order;
+
+	guard(spinlock_irqsave)(&zone->lock);
+
+	if (!page_is_nodirmap(page))
+		return;
+	page = rmqueue_free_pageblock(zone, page, &order);
+	for (i = 0; page && i < 1 << (order - pageblock_order); i++)
+		list_add_tail(&page[i << pageblock_order].buddy_list, blocks);
+}
+
+/**
+ * __nodirmap_return_range - put the free blocks of a range back
+ * @start_pfn: The first page.
+ * @end_pfn: The page after the last.
+ *
+ * For those who are going to take the range from the page allocator, which
+ * refuses to give blocks away that are outside the direct map.
+ *
+ * Context: Process context, may sleep, interrupts enabled.
+ */
+void __nodirmap_return_range(unsigned long start_pfn, unsigned long end_pfn)
+{
+	bool stopped = false;
+	unsigned long pfn;
+
+	for (pfn = pageblock_start_pfn(start_pfn); pfn < end_pfn;
+	     pfn += pageblock_nr_pages) {
+		struct page *page = pfn_to_online_page(pfn);
+		LIST_HEAD(blocks);
+
+		if (!page || !page_is_nodirmap(page))
+			continue;
+
+		if (!stopped) {
+			stop_trim();
+			lru_add_drain_all();
+			drain_all_pages(page_zone(page));
+			stopped = true;
+		}
+
+		take_nodirmap_at(page_zone(page), page, &blocks);
+		if (!list_empty(&blocks))
+			give_back(page_zone(page), &blocks);
+		cond_resched();
+	}
+	if (stopped)
+		start_trim();
+}
+
+/* In blocks. */
+static unsigned long reserve(struct zone *zone)
+{
+	return min(RESERVE_BLOCKS, DIV_ROUND_UP(zone_managed_pages(zone) / 1024,
+						pageblock_nr_pages));
+}
+
+/*
+ * Pages on the lists of CPUs, and folios that wait for the LRU, keep their blocks
+ * from being whole.  While there are owners of such memory it is theirs to use.
+ */
+static void gather_leftovers(void)
+{
+	/* What draining has left: it helps once, a page with a memory error stays. */
+	static long drained;
+	long left = global_zone_page_state(NR_NODIRMAP) -
+		    global_zone_page_state(NR_FREE_NODIRMAP_BLOCKS);
+
+	if (left < drained)
+		drained = left;
+	if (nodirmap_active() || left <= 0 || left == drained)
+		return;
+
+	lru_add_drain_all();
+	drain_all_pages(NULL);
+	drained = global_zone_page_state(NR_NODIRMAP) -
+		  global_zone_page_state(NR_FREE_NODIRMAP_BLOCKS);
+}
+
+/*
+ * Halve what is free beyond the reserve: a VM that starts in place of another
+ * finds its blocks, and what nobody asks for is back within seconds.
+ *
+ * A block is zapped when nothing is free, so where that was done since the last
+ * time, nothing has been free for long.
+ */
+static void trim(struct work_struct *work)
+{
+	bool more = false;
+	struct zone *zone;
+
+	gather_leftovers();
+	for_each_populated_zone(zone) {
+		unsigned long keep = reserve(zone), nr = nr_free_blocks(zone);
+
+		if (zone_page_state(zone, NR_NODIRMAP) >> pageblock_order > keep)
+			more = true;
+		if (test_and_clear_bit(zone_nr(zone), zapped) || nr <= keep)
+			continue;
+
+		nr -= keep;
+		nr = max(DIV_ROUND_UP(nr, 2), min(nr, TRIM_BLOCKS));
+		while (nr) {
+			unsigned int batch = min(nr, BATCH);
+
+			if (atomic_read(&trim_stops))
+				return;
+			if (!return_blocks(zone, batch))
+				break;
+			nr -= batch;
+			cond_resched();
+		}
+	}
+
+	/* Nothing tells when a block becomes free. */
+	if (more)
+		queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
+}
+
+static int __init nodirmap_param(char *arg)
+{
+	return kstrtobool(arg, &enabled_by_user);
+}
+early_param("nodirmap", nodirmap_param);
+
+/* Return: why there can be no such blocks on this machine, NULL if there can. */
+static const char *__init reason_against(void)
+{
+	if (!enabled_by_user)
+		return "by command line";
+	if (!can_set_direct_map())
+		return "the direct map cannot be changed";
+	if (!mermap_supported())
+		return "no ephemeral mappings";
+	if (debug_pagealloc_enabled())
+		return "debug_pagealloc changes the direct map itself";
+	if (page_group_by_mobility_disabled)
+		return "too little memory";
+	if (pageblock_order < PMD_ORDER)
+		return "page blocks are smaller than what one page table maps";
+	if (pageblock_nr_pages > BLOCK_SIZE_LIMIT / PAGE_SIZE)
+		return "page blocks are too large to be given back";
+	return NULL;
+}
+
+static int __init nodirmap_init(void)
+{
+	const char *reason = reason_against();
+
+	if (!reason) {
+		trim_wq = alloc_workqueue("nodirmap", WQ_UNBOUND | WQ_FREEZABLE, 1);
+		if (!trim_wq)
+			reason = "out of memory";
+	}
+	if (reason) {
+		pr_info("off: %s\n", reason);
+		return 0;
+	}
+
+	static_branch_enable(&nodirmap_key);
+	return 0;
+}
+late_initcall(nodirmap_init);

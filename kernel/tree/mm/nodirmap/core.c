@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * AS_NO_DIRECT_MAP: mappings whose folios are outside the kernel's direct map.
+ *
+ * The rule: from before a folio enters such a mapping until after it has left,
+ * no page table and no TLB translates its direct-map address.  The page cache
+ * keeps the rule, so that membership in the mapping is all the state there is:
+ * owners of mappings hold no direct-map code, and code that meets a folio only
+ * has to look at folio->mapping.
+ *
+ * A folio is private to the caller of filemap_add_folio() when it leaves the
+ * direct map, and private to the task that removed it from the mapping when it
+ * comes back.  No spinlock can be held at either point, as page tables may have
+ * to be split and every CPU has to be flushed.
+ *
+ * Folios of page blocks outside the direct map, see blocks.c, are cleared when
+ * they enter a mapping, and are freed as they are: their next owner clears them
+ * before it can read them.  All others leave the direct map one by one, and are
+ * clear when they come back.  With a mermap both are cleared outside the direct
+ * map, so that data of an owner is never readable through it.
+ */
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+#include <linux/atomic.h>
+#include <linux/export.h>
+#include <linux/gfp.h>
+#include <linux/highmem.h>
+#include <linux/mermap.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/set_memory.h>
+#include <linux/vmstat.h>
+#include <trace/events/nodirmap.h>
+
+#include "../page_alloc.h"
+#include "nodirmap.h"
+
+/* Live mappings with the flag; read by hibernation_available(). */
+static atomic_long_t nr_mappings;
+
+/**
+ * mapping_set_no_direct_map - keep the folios of a mapping out of the direct map
+ * @mapping: The mapping of a new inode, still without folios, of small folios.
+ *
+ * The flag stays for the life of the inode.  Its folios cannot be pinned or
+ * migrated; read or write them through user mappings only.  The owner has
+ * checked can_set_direct_map().
+ *
+ * The page cache clears a folio that it adds and marks it up to date, unless the
+ * folio is up to date already.
+ *
+ * Context: Before the inode is visible to others.
+ */
+void mapping_set_no_direct_map(struct address_space *mapping)
+{
+	if (WARN_ON_ONCE(mapping_no_direct_map(mapping)))
+		return;
+
+	WARN_ON_ONCE(!can_set_direct_map());
+	WARN_ON_ONCE(mapping_large_folio_support(mapping));
+	WARN_ON_ONCE(mapping->nrpages);
+
+	/* As for AS_INACCESSIBLE: folios that cannot migrate stay off the LRU. */
+	mapping_set_unevictable(mapping);
+	set_bit(AS_NO_DIRECT_MAP, &mapping->flags);
+	atomic_long_inc(&nr_mappings);
+}
+EXPORT_SYMBOL_FOR_MODULES(mapping_set_no_direct_map, "kvm");
+
+void __nodirmap_exit_mapping(struct address_space *mapping)
+{
+	if (test_and_clear_bit(AS_NO_DIRECT_MAP, &mapping->flags))
+		atomic_long_dec(&nr_mappings);
+}
+
+/**
+ * nodirmap_active - can there be folios outside the direct map?
+ *
+ * Return: true while an inode with AS_NO_DIRECT_MAP lives.
+ */
+bool nodirmap_active(void)
+{
+	return atomic_long_read(&nr_mappings) > 0;
+}
+
+static bool folio_is_nodirmap(struct folio *folio)
+{
+	return page_is_nodirmap(folio_page(folio, 0));
+}
+
+/* Without a mermap a folio can be cleared only while the direct map has it. */
+VISIBLE_IF_KUNIT noinline bool nodirmap_has_mermap(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(nodirmap_has_mermap);
+
+	return mermap_supported();
+}
+
+/**
+ * nodirmap_alloc_folio - allocate a folio for a mapping with AS_NO_DIRECT_MAP
+ * @gfp: What the caller may do to get memory.
+ * @policy: NUMA memory policy to follow, or NULL.
+ *
+ * The contents are undefined, and the folio may have no address.
+ *
+ * Return: The folio, of one page, or NULL.
+ */
+struct folio *nodirmap_alloc_folio_noprof(gfp_t gfp, struct mempolicy *policy)
+{
+	return __filemap_alloc_folio_noprof(gfp, 0, policy, ALLOC_UNMAPPED);
+}
+
+static int zap_folio(struct folio *folio)
+{
+	int err = folio_zap_direct_map(folio);
+
+#ifdef CONFIG_NODIRMAP_BLOCKS
+	if (!err) {
+		count_vm_event(NODIRMAP_SLOW_PAGE);
+		trace_mm_nodirmap_slow_page(folio_pfn(folio));
+	}
+#endif
+	return err;
+}
+
+/* The allocator must give nobody a page that is outside the direct map. */
+static bool restore_folio(struct folio *folio)
+{
+	int err = folio_restore_direct_map(folio);
+
+	/* The page allocator keeps pages with a memory error for itself. */
+	if (folio_test_hwpoison(folio))
+		return true;
+	return !WARN_ONCE(err, "cannot restore pfn %#lx in the direct map: %d\n",
+			  folio_pfn(folio), err);
+}
+
+/**
+ * nodirmap_add_folio - prepare a folio for a mapping with AS_NO_DIRECT_MAP
+ * @folio: The locked folio, which nobody else may use yet.
+ * @gfp: What the caller may do to get memory.
+ *
+ * Takes the folio out of the direct map.  Clears it and marks it up to date,
+ * unless it is up to date already, which means that it comes with contents.
+ *
+ * Context: Process context, may sleep.
+ * Return:
+ * * 0 - No page table and no TLB translates the folio's direct-map address.
+ * * -ENOMEM - @gfp does not allow to block, or there is no memory for page
+ *   tables.  After this and all other errors the folio is where it was.
+ * * Otherwise as folio_zap_direct_map().
+ */
+int nodirmap_add_folio(struct folio *folio, gfp_t gfp)
+{
+	bool clear = !folio_test_uptodate(folio);
+	int err;
+
+	VM_WARN_ON_ONCE_FOLIO(!folio_test_locked(folio), folio);
+	VM_WARN_ON_ONCE_FOLIO(folio->mapping, folio);
+
+	if (!gfpflags_allow_blocking(gfp))
+		return -ENOMEM;
+
+	if (!folio_is_nodirmap(folio)) {
+		if (clear && !nodirmap_has_mermap())
+			folio_zero_range(folio, 0, folio_size(folio));
+		err = zap_folio(folio);
+		if (err)
+			return err;
+	}
+	if (!clear)
+		return 0;
+
+	if (nodirmap_has_mermap()) {
+		mermap_prepare();
+		err = mermap_zero_page(folio_page(folio, 0));
+		if (err) {
+			nodirmap_undo_add(folio);
+			return err;
+		}
+	}
+	__folio_mark_uptodate(folio);
+	return 0;
+}
+
+/**
+ * nodirmap_undo_add - undo nodirmap_add_folio()
+ * @folio: The locked folio, which did not get into the mapping after all.
+ *
+ * The contents stay as they are; nobody has seen the folio.
+ *
+ * Context: Process context, may sleep.
+ */
+void nodirmap_undo_add(struct folio *folio)
+{
+	/* No CPU may keep the translation that cleared the folio. */
+	if (nodirmap_has_mermap())
+		mermap_flush();
+	if (!folio_is_nodirmap(folio) && !restore_folio(folio))
+		folio_get(folio);
+}
+
+/*
+ * Clear the folios that come back to the direct map while they are outside, and
+ * have all CPUs forget how the kernel has reached any of the folios.
+ *
+ * Return: false if a folio still has to be cleared.
+ */
+VISIBLE_IF_KUNIT bool nodirmap_scrub(struct folio **folios, unsigned int nr)
+{
+	bool scrubbed = true;
+	unsigned int i;
+
+	if (!nodirmap_has_mermap())
+		return false;
+
+	for (i = 0; i < nr; i++) {
+		if (folio_is_nodirmap(folios[i]) || folio_test_hwpoison(folios[i]))
+			continue;
+		mermap_prepare();
+		if (mermap_zero_page(folio_page(folios[i], 0)))
+			scrubbed = false;
+	}
+	mermap_flush();
+
+	return scrubbed;
+}
+
+/*
+ * A folio that was not scrubbed has no address until it is back.  As it is not
+ * free yet, only a CPU that speculates can read it before it is clear.
+ */
+static bool bring_back(struct folio *folio, bool scrubbed)
+{
+	VM_WARN_ON_ONCE_FOLIO(folio->mapping, folio);
+	VM_WARN_ON_ONCE_FOLIO(folio_mapped(folio), folio);
+
+	if (folio_is_nodirmap(folio))
+		return true;
+	if (!restore_folio(folio))
+		return false;
+	if (!scrubbed && !folio_test_hwpoison(folio))
+		folio_zero_range(folio, 0, folio_size(folio));
+	return true;
+}
+
+/**
+ * nodirmap_remove_folio - a folio has left a mapping with AS_NO_DIRECT_MAP
+ * @folio: The locked folio, no longer in the page cache nor in user page tables.
+ *
+ * Puts the folio back into the direct map, cleared, unless it belongs to a page
+ * block that stays outside.  A folio with a memory error stays as it is.
+ *
+ * Context: Process context, may sleep, no spinlock held.
+ * Return: true if the folio may be freed.  If not, the caller keeps the
+ * references of the page cache, so that nobody gets the folio.
+ */
+bool nodirmap_remove_folio(struct folio *folio)
+{
+	might_sleep();
+	return bring_back(folio, nodirmap_scrub(&folio, 1));
+}
+
+/**
+ * nodirmap_remove_folios - folios have left a mapping with AS_NO_DIRECT_MAP
+ * @folios: The folios, as for nodirmap_remove_folio().
+ * @nr: How many.  All of them share a flush of TLBs.
+ *
+ * As nodirmap_remove_folio() for each of them.  Takes a reference of its own to
+ * a folio that must not be freed.
+ *
+ * Context: Process context, may sleep, no spinlock held.
+ */
+void nodirmap_remove_folios(struct folio **folios, unsigned int nr)
+{
+	bool scrubbed = nodirmap_scrub(folios, nr);
+	unsigned int i;
+
+	might_sleep();
+
+	for (i = 0; i < nr; i++)
+		if (!bring_back(folios[i], scrubbed))
+			folio_get(folios[i]);
+}

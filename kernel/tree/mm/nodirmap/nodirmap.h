@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory outside the kernel's direct map: private to mm/.
+ */
+#ifndef _MM_NODIRMAP_H
+#define _MM_NODIRMAP_H
+
+#include <linux/alloc_tag.h>
+#include <linux/errno.h>
+#include <linux/jump_label.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/pagemap.h>
+
+#include "../page_alloc.h"
+
+struct mempolicy;
+
+/* convert.c */
+#ifdef CONFIG_NODIRMAP
+int folio_zap_direct_map(struct folio *folio);
+int folio_restore_direct_map(struct folio *folio);
+#endif
+
+/* core.c */
+#ifdef CONFIG_NODIRMAP
+struct folio *nodirmap_alloc_folio_noprof(gfp_t gfp, struct mempolicy *policy);
+int nodirmap_add_folio(struct folio *folio, gfp_t gfp);
+void nodirmap_undo_add(struct folio *folio);
+bool nodirmap_remove_folio(struct folio *folio);
+void nodirmap_remove_folios(struct folio **folios, unsigned int nr);
+void __nodirmap_exit_mapping(struct address_space *mapping);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+bool nodirmap_has_mermap(void);
+bool nodirmap_scrub(struct folio **folios, unsigned int nr);
+#endif
+#else
+static inline struct folio *
+nodirmap_alloc_folio_noprof(gfp_t gfp, struct mempolicy *policy)
+{
+	return NULL;
+}
+
+static inline int nodirmap_add_folio(struct folio *folio, gfp_t gfp)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void nodirmap_undo_add(struct folio *folio) { }
+
+static inline bool nodirmap_remove_folio(struct folio *folio)
+{
+	return true;
+}
+
+static inline void nodirmap_remove_folios(struct folio **folios, unsigned int nr) { }
+static inline void __nodirmap_exit_mapping(struct address_space *mapping) { }
+#endif /* CONFIG_NODIRMAP */
+
+#define nodirmap_alloc_folio(...) \
+	alloc_hooks(nodirmap_alloc_folio_noprof(__VA_ARGS__))
+
+/* The mapping has lost its last folio for good. */
+static inline void nodirmap_exit_mapping(struct address_space *mapping)
+{
+	if (mapping_no_direct_map(mapping))
+		__nodirmap_exit_mapping(mapping);
+}
+
+/* blocks.c */
+#ifdef CONFIG_NODIRMAP_BLOCKS
+DECLARE_STATIC_KEY_FALSE(nodirmap_key);
+
+/* Decided once, late during boot. */
+static inline bool nodirmap_enabled(void)
+{
+	return static_branch_unlikely(&nodirmap_key);
+}
+
+/*
+ * Is the page in a block that the direct map lacks?  This cannot change for as
+ * long as the page is allocated.
+ */
+static inline bool page_is_nodirmap(const struct page *page)
+{
+	return nodirmap_enabled() && get_pageblock_nodirmap(page);
+}
+
+int nodirmap_zap_block(struct page *page);
+int nodirmap_restore_block(struct page *page);
+int nodirmap_undo_block(struct page *page, bool valid);
+
+bool __nodirmap_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags,
+			int *nid, nodemask_t *nodemask);
+bool __nodirmap_refill(struct zone *zone, gfp_t gfp, unsigned int alloc_flags,
+		       const struct alloc_context *ac);
+bool __nodirmap_return(struct zone *zone, unsigned int order, gfp_t gfp,
+		       unsigned int alloc_flags);
+bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac);
+bool __nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx);
+void __nodirmap_return_range(unsigned long start_pfn, unsigned long end_pfn);
+void nodirmap_return_all(struct zone *zone);
+#else
+static inline bool nodirmap_enabled(void)
+{
+	return false;
+}
+
+static inline bool page_is_nodirmap(const struct page *page)
+{
+	return false;
+}
+
+static inline bool __nodirmap_allowed(gfp_t *gfp, unsigned int order,
+				      unsigned int alloc_flags, int *nid,
+				      nodemask_t *nodemask)
+{
+	return false;
+}
+
+static inline bool __nodirmap_refill(struct zone *zone, gfp_t gfp,
+				     unsigned int alloc_flags,
+				     const struct alloc_context *ac)
+{
+	return false;
+}
+
+static inline bool __nodirmap_return(struct zone *zone, unsigned int order,
+				     gfp_t gfp, unsigned int alloc_flags)
+{
+	return false;
+}
+
+static inline bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac)
+{
+	return false;
+}
+
+static inline bool __nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx)
+{
+	return false;
+}
+
+static inline void __nodirmap_return_range(unsigned long start_pfn,
+					   unsigned long end_pfn) { }
+static inline void nodirmap_return_all(struct zone *zone) { }
+#endif /* CONFIG_NODIRMAP_BLOCKS */
+
+/* May there be such a request?  Restricts what @gfp allows, and where to look. */
+static inline bool nodirmap_allowed(gfp_t *gfp, unsigned int order,
+				    unsigned int alloc_flags, int *nid,
+				    nodemask_t *nodemask)
+{
+	gfp_t restricted_gfp = *gfp;
+	int restricted_nid = *nid;
+	bool allowed;
+
+	if (likely(!(alloc_flags & ALLOC_UNMAPPED)))
+		return true;
+
+	/* Copies, so that other requests keep theirs in registers. */
+	allowed = __nodirmap_allowed(&restricted_gfp, order, alloc_flags,
+				     &restricted_nid, nodemask);
+	*gfp = restricted_gfp;
+	*nid = restricted_nid;
+	return allowed;
+}
+
+/* No page for a request: try again if it wanted one from outside the map. */
+static inline bool nodirmap_refill(struct zone *zone, gfp_t gfp,
+				   unsigned int alloc_flags,
+				   const struct alloc_context *ac)
+{
+	return (alloc_flags & ALLOC_UNMAPPED) &&
+	       __nodirmap_refill(zone, gfp, alloc_flags, ac);
+}
+
+/* Not enough memory in the zone for a request: try again if there is more now. */
+static inline bool nodirmap_return(struct zone *zone, unsigned int order,
+				   gfp_t gfp, unsigned int alloc_flags)
+{
+	return nodirmap_enabled() &&
+	       __nodirmap_return(zone, order, gfp, alloc_flags);
+}
+
+/* The last resort before the OOM killer. */
+static inline bool nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac)
+{
+	return nodirmap_enabled() && __nodirmap_return_last(gfp, ac);
+}
+
+/* kswapd finds a node short of memory. */
+static inline bool nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx)
+{
+	return nodirmap_enabled() && __nodirmap_reclaim(pgdat, highest_zoneidx);
+}
+
+/* Before the blocks of a range are isolated. */
+static inline void nodirmap_return_range(unsigned long start_pfn,
+					 unsigned long end_pfn)
+{
+	if (nodirmap_enabled())
+		__nodirmap_return_range(start_pfn, end_pfn);
+}
+
+#endif /* _MM_NODIRMAP_H */

@@ -1,0 +1,10 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The same where each page is taken out and put back on its own.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+args=nodirmap=off
+
+boot_tap absence_nodirmap_off -m 1G -t 300 -a "$args" -- /scenario/absence.sh $args
