@@ -90,6 +90,7 @@ def orders: range(10) | "order\(.)";
 	 | against_base("P6"; $work; "pages"; $work; orders; 1.005; null)),
 	(("fork_exec", "anon_fault", "anon_free", "file_write", "file_read") as $work
 	 | against_base("P6"; $work; "system"; $work; "system"; 1.005; null)),
+	against_base("P6"; "context switch"; "system"; "switch"; "system"; 1.000; null),
 	(("cpus4", "cpus8") as $boot
 	 | against_boot("P9"; "P1 with " + $boot[4:] + " CPUs"; $boot; "cpus2"; "touch"; ("gmem_mmap", "plain");
 		null)),
@@ -126,5 +127,5 @@ def orders: range(10) | "order\(.)";
 		count("P7"; "flushes for page blocks per GiB"; "gmem_mmap"; null; per_gib($s; "memory"; "flushes"; "gmem_mmap"))
 	 else empty end),
 	count("P8"; "2M splits per GiB"; "gmem_mmap"; 0; per_gib($s; "memory"; "splits"; "gmem_mmap")),
-	count("-"; "mermap, get and put, instructions"; "mermap"; 200; $mermap)
+	count("-"; "mermap, get and put, instructions"; "mermap"; 100; $mermap)
   ] | map(select(.value != null)) }

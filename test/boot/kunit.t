@@ -11,6 +11,9 @@ boot_tap kunit -t 300 -c 4 -a kunit.enable=1 -- /scenario/kunit.sh nodirmap_conv
 # with page table isolation
 boot_tap kunit_pti -t 300 -c 4 -a "kunit.enable=1 pti=on" -- \
 	/scenario/kunit.sh nodirmap_scrub mermap mermap_no_mm
+# with no address left in the TLB of its CPU
+boot_tap kunit_strict -t 300 -c 4 -a "kunit.enable=1 mermap=strict" -- \
+	/scenario/kunit.sh nodirmap_scrub nodirmap_folios mermap mermap_no_mm
 # with two nodes
 boot_tap kunit_nodes -t 300 -c 4,sockets=2 -m 2G -q "$(two_nodes 1G 1G)" -a kunit.enable=1 -- \
 	/scenario/kunit.sh nodirmap_folios nodirmap_blocks

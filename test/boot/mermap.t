@@ -10,6 +10,6 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
 boot_tap mermap -c 4 -m 1G -t 900 -- \
-	/scenario/mermap.sh lives=10000 stress=10 hotplug=10
+	/scenario/mermap.sh lives=10000 stress=10 hotplug=10 neighbour
 boot_tap mermap_pti_4level -c 4 -m 1G -t 900 -a "pti=on no5lvl" -- \
 	/scenario/mermap.sh pti=on no5lvl lives=1000 stress=3

@@ -8,12 +8,14 @@
  *   anon_free    munmap() of it
  *   file_write   a new file in a tmpfs, by blocks of 4 KiB
  *   file_read    the same file
+ *   switch       two processes on one CPU wake each other, through pipes
  *
  * bench_system ROUNDS
  *
  * Exit: 0; 2 when it cannot be done.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +28,7 @@
 #define PAGE 4096UL
 #define PAGES 16384UL
 #define CHILDREN 200
+#define TURNS 5000
 
 static const char *self;
 
@@ -94,6 +97,60 @@ static int file(int round)
 	return 0;
 }
 
+/* Returns what it has read to the other end, until that is closed. */
+static void answer(int in, int out)
+{
+	char byte;
+
+	while (read(in, &byte, 1) == 1)
+		if (write(out, &byte, 1) != 1)
+			_exit(1);
+	_exit(0);
+}
+
+static int ask(int in, int out)
+{
+	char byte = 0;
+
+	return write(out, &byte, 1) != 1 || read(in, &byte, 1) != 1;
+}
+
+/* Two switches a turn. */
+static int task_switch(int round)
+{
+	int there[2], back[2], status, failed = 0;
+	struct bench_reading from;
+	cpu_set_t set, old;
+	pid_t pid;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	if (sched_getaffinity(0, sizeof(old), &old) ||
+	    sched_setaffinity(0, sizeof(set), &set) || pipe(there) || pipe(back))
+		return fail("bench_system: two processes on a CPU");
+	pid = fork();
+	if (pid < 0)
+		return fail("bench_system: a child");
+	if (!pid) {
+		close(there[1]);
+		close(back[0]);
+		answer(there[0], back[1]);
+	}
+	failed = ask(back[0], there[1]);
+	from = bench_start();
+	for (int i = 0; i < TURNS && !failed; i++)
+		failed = ask(back[0], there[1]);
+	bench_stop(from, "switch", "system", round, 2 * TURNS);
+	for (int i = 0; i < 2; i++) {
+		close(there[i]);
+		close(back[i]);
+	}
+	if (failed || waitpid(pid, &status, 0) != pid || status ||
+	    sched_setaffinity(0, sizeof(old), &old))
+		return fail("bench_system: an answer");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int rounds;
@@ -105,7 +162,8 @@ int main(int argc, char **argv)
 	self = "/proc/self/exe";
 	rounds = atoi(argv[1]);
 	for (int round = 0; round < rounds; round++)
-		if (fork_exec(round) || anon(round) || file(round))
+		if (fork_exec(round) || anon(round) || file(round) ||
+		    task_switch(round))
 			return 2;
 	return rounds ? bench_end() : 0;
 }

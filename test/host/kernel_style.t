@@ -47,8 +47,8 @@ kmake() {
 
 # What the architecture compiles; what both do is looked at once.
 case $ARCH in
-arm64) silent=silent_of_ours paths=('arch/arm64/*.c' mm/mermap_shared.c) ;;
-*) silent=silent paths=('mm/*.c' 'virt/*.c' 'arch/x86/*.c' ':!mm/mermap_shared.c') ;;
+arm64) silent=silent_of_ours paths=('arch/arm64/*.c' mm/mermap/core.c mm/mermap/copy.c) ;;
+*) silent=silent paths=('mm/*.c' 'virt/*.c' 'arch/x86/*.c') ;;
 esac
 
 [ -d "$LINUX_TREE/.git" ] || die "no out/linux: run 'make tree'"

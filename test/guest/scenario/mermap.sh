@@ -10,6 +10,9 @@
 #   stress=N    N seconds of threads and processes on all CPUs
 #   hotplug=N   the same while a CPU goes and comes
 #   ldt=HOW     upstream's test of the LDT, see mermap_ldt
+#   neighbour   others use it, next to a process that has nothing to do with them
+#   dead        kernel threads die while they hold a mapping; the log has three
+#               oopses after that
 # shellcheck source=/dev/null
 . /tap.sh
 
@@ -25,6 +28,20 @@ has_cpus() {
 has_5_levels() { grep -qw la57 /proc/cpuinfo; }
 has_4_levels() { ! has_5_levels; }
 isolates() { dmesg | grep 'Kernel/User page tables isolation: .*enabled'; }
+
+# KUnit's suite once more, with its test of that
+die() {
+	echo 0 >/proc/sys/kernel/panic_on_oops
+	echo Y >/sys/module/mermap_kunit/parameters/oops
+	echo now >/sys/kernel/debug/kunit/mermap/run
+	[ "$(dmesg | grep -c 'BUG: unable to handle page fault for address')" = 3 ]
+}
+
+passed_again() {
+	cat /sys/kernel/debug/kunit/mermap/results
+	grep -E '^ +ok [0-9]+ task_dies_with_mapping$' /sys/kernel/debug/kunit/mermap/results &&
+		! grep -E '^ *not ok' /sys/kernel/debug/kunit/mermap/results
+}
 
 case "$(uname -m) $* " in
 aarch64*) ;;
@@ -48,6 +65,12 @@ for step; do
 	stress=*) t "mermap: $what s of threads and processes" mermap_stress "$what" ;;
 	hotplug=*) t "mermap: $what s while a CPU goes and comes" mermap_stress -h "$what" ;;
 	ldt=*) t "mermap: LDT works, mermap used $what" mermap_ldt "$what" ;;
+	neighbour) t "mermap: others do not interrupt" mermap_neighbour ;;
+	dead)
+		t "mermap: threads die with mappings" die
+		t "mermap: their CPU serves others" passed_again
+		t "mermap: processes live on" mermap_lives 1000
+		t "mermap: threads and processes go on" mermap_stress 3 ;;
 	*) t "mermap: no step $step" false ;;
 	esac
 done
