@@ -38,7 +38,14 @@ own guest_memfd_no_direct_map_test
 own guest_memfd_no_direct_map_guest_test
 own guest_memfd_write_test
 own guest_memfd_write_stress_test
-[ "$(uname -m)" != x86_64 ] || own x86/kvm_clock_no_direct_map_test
+if [ "$(uname -m)" = x86_64 ]; then
+	own x86/kvm_clock_no_direct_map_test
+	if grep -qw svm /proc/cpuinfo; then
+		own x86/svm_no_direct_map_test
+	else
+		own x86/vmx_no_direct_map_test
+	fi
+fi
 if [ -z "$how" ]; then
 	# upstream's, where KVM itself is at the memory of the guest; they all
 	# pass on anonymous memory
