@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
 # The other machine of lab/boot: Bochs, whose processors have VMX, as Intel's do, or SVM.
 # INVLPG there drops the translation that it names and no other.  Sourced by lab/boot.
-# shellcheck shell=bash disable=SC2153
+# shellcheck shell=bash disable=SC2034,SC2153
 
 ISOLINUX=/usr/lib/ISOLINUX/isolinux.bin
 LDLINUX=/usr/lib/syslinux/modules/bios/ldlinux.c32
-export ISOLINUX LDLINUX
 
 # What goes wrong in Bochs 3.0, and how the lab does without it.
 #
@@ -28,6 +27,7 @@ bochs_options() {
 		die "lab/boot: -b and -${BASH_REMATCH[0]}: Bochs has nothing of that kind"
 	if [[ $1 != *c* ]]; then CPUS=1; fi
 	[[ $CPUS =~ ^[1-9][0-9]*$ ]] || die "lab/boot: -b and -c $CPUS: Bochs takes a number of CPUs"
+	[[ $MEM =~ ^[1-9][0-9]*[MG]?$ ]] || die "lab/boot: -b and -m $MEM: Bochs takes so many M or G"
 	# one thread emulates all CPUs, so that no interrupt is lost
 	HEARTBEAT=no
 	QEMU=Bochs

@@ -25,6 +25,38 @@ must() {
 	return "$status"
 }
 
+# Upstream's, where KVM itself is at the memory of the guest: they all pass on
+# anonymous memory.  The first word is the extension of the processor they need.
+WITH_BACKING='
+any  steal_time
+any  x86/kvm_clock_test
+any  x86/kvm_pv_test
+any  x86/hyperv_clock
+any  x86/nested_close_kvm_test
+any  x86/nested_dirty_log_test
+any  x86/nested_invalid_cr3_test
+any  x86/nested_set_state_test
+any  x86/nested_tdp_fault_test
+any  x86/nested_tsc_adjust_test
+any  x86/smm_test
+any  x86/state_test
+svm  x86/nested_x2apic_test
+svm  x86/svm_int_ctl_test
+svm  x86/svm_nested_clear_efer_svme
+svm  x86/svm_nested_pat_test
+svm  x86/svm_nested_shutdown_test
+svm  x86/svm_nested_vmcb12_gpa
+svm  x86/svm_vmcall_test
+svm  x86/hyperv_svm_test
+vmx  x86/nested_exceptions_test
+vmx  x86/nested_tsc_scaling_test
+vmx  x86/vmx_apicv_updates_test
+vmx  x86/vmx_invalid_nested_guest_state
+vmx  x86/vmx_msrs_test
+'
+
+has() { [ "$1" = any ] || grep -qw "$1" /proc/cpuinfo; }
+
 how=${1:-}
 own() {
 	if [ "$how" != there ] || [ -e "./$1" ]; then
@@ -40,19 +72,13 @@ own guest_memfd_write_test
 own guest_memfd_write_stress_test
 [ "$(uname -m)" != x86_64 ] || own x86/kvm_clock_no_direct_map_test
 if [ -z "$how" ]; then
-	# upstream's, where KVM itself is at the memory of the guest; they all
-	# pass on anonymous memory
 	export KVM_TEST_BACKING_SRC=guest_memfd_no_direct_map
-	for test in steal_time x86/kvm_clock_test x86/kvm_pv_test x86/hyperv_clock \
-		x86/svm_int_ctl_test x86/svm_nested_clear_efer_svme \
-		x86/svm_nested_pat_test x86/svm_nested_shutdown_test \
-		x86/svm_nested_vmcb12_gpa x86/svm_vmcall_test x86/hyperv_svm_test \
-		x86/nested_close_kvm_test x86/nested_dirty_log_test \
-		x86/nested_invalid_cr3_test x86/nested_set_state_test \
-		x86/nested_tdp_fault_test x86/nested_tsc_adjust_test \
-		x86/nested_x2apic_test x86/smm_test x86/state_test; do
-		t "kvm: $test outside the direct map" must ./$test
-	done
+	while read -r extension test <&4; do
+		[ -z "$test" ] || ! has "$extension" ||
+			t "kvm: $test outside the direct map" must "./$test"
+	done 4<<-END
+		$WITH_BACKING
+	END
 	unset KVM_TEST_BACKING_SRC
 	for type in guest_memfd guest_memfd_no_direct_map; do
 		t "kvm: demand_paging_test -s $type" \

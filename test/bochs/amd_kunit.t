@@ -1,0 +1,10 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The mermap's suites on an AMD whose INVLPG drops one translation and no more.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+needs_bochs "the suites of the mermap on AMD"
+boot_tap amd_kunit -b amd -c 4 -m 1G -t 300 -a kunit.enable=1 -- \
+	/scenario/kunit.sh no_direct_map_mermap mermap mermap_no_mm
