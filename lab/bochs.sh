@@ -10,10 +10,12 @@ LDLINUX=/usr/lib/syslinux/modules/bios/ldlinux.c32
 #
 #   enable_apicv   VMX takes the descriptor of posted interrupts for malformed, and each
 #                  VM entry fails; 3.1 mends it
+#   idle=halt      with several CPUs, one that waits by MWAIT may sleep through the write
+#                  that should wake it
 #   tsc=reliable   the clocks are all made of the count of instructions, and the watchdog
 #                  of clocksources has nothing to compare
 #   reboot=t       a reset would boot again, a triple fault ends Bochs
-BOCHS_PARAMS="kvm_intel.enable_apicv=0 tsc=reliable reboot=t"
+BOCHS_PARAMS="kvm_intel.enable_apicv=0 idle=halt tsc=reliable reboot=t"
 
 # bochs_options OPTIONS: takes VENDOR and what else lab/boot was given.
 bochs_options() {
@@ -71,7 +73,7 @@ bochs_conf() {
 		boot: cdrom
 		ata0: enabled=true, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 		ata0-master: type=cdrom, path="$LOGS/disc", status=inserted
-		cpu: model=$MODEL, count=$CPUS, ips=${BOCHS_IPS:-100000000}, reset_on_triple_fault=false, ignore_bad_msrs=1
+		cpu: model=$MODEL, count=$CPUS, ips=${BOCHS_IPS:-40000000}, reset_on_triple_fault=false, ignore_bad_msrs=1
 		clock: sync=none, rtc_sync=0, time0=local
 		com1: enabled=true, mode=file, dev="$CONSOLE"
 		com2: enabled=true, mode=file, dev="$RESULT"

@@ -4,7 +4,8 @@
 # need, so a skip means that something is broken.
 #
 # Arguments: "core" for the tests of the flag alone, "there" for those of them that
-# a step of the series has already.
+# a step of the series has already; "short" after these, or alone, for a slow machine:
+# what goes on for a time does so for a second, or is left out.
 # shellcheck source=/dev/null
 . /tap.sh
 
@@ -57,10 +58,18 @@ vmx  x86/vmx_msrs_test
 
 has() { [ "$1" = any ] || grep -qw "$1" /proc/cpuinfo; }
 
-how=${1:-}
+how='' short=''
+for word; do
+	case $word in
+	short) short=yes ;;
+	*) how=$word ;;
+	esac
+done
 own() {
-	if [ "$how" != there ] || [ -e "./$1" ]; then
-		t "kvm: ${1#x86/}" must "./$1"
+	own_test=$1
+	shift
+	if [ "$how" != there ] || [ -e "./$own_test" ]; then
+		t "kvm: ${own_test#x86/}" must "./$own_test" "$@"
 	fi
 }
 
@@ -69,7 +78,7 @@ own guest_memfd_test
 own guest_memfd_no_direct_map_test
 own guest_memfd_no_direct_map_guest_test
 own guest_memfd_write_test
-own guest_memfd_write_stress_test
+own guest_memfd_write_stress_test ${short:+-d 1}
 [ "$(uname -m)" != x86_64 ] || own x86/kvm_clock_no_direct_map_test
 if [ -z "$how" ]; then
 	export KVM_TEST_BACKING_SRC=guest_memfd_no_direct_map
@@ -80,7 +89,7 @@ if [ -z "$how" ]; then
 		$WITH_BACKING
 	END
 	unset KVM_TEST_BACKING_SRC
-	for type in guest_memfd guest_memfd_no_direct_map; do
+	[ -n "$short" ] || for type in guest_memfd guest_memfd_no_direct_map; do
 		t "kvm: demand_paging_test -s $type" \
 			must ./demand_paging_test -b 4M -v 2 -s $type
 		t "kvm: memslot_modification_stress_test -s $type" \
