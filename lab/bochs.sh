@@ -56,7 +56,8 @@ boot_disc() {
 	printf '%s\n' 'default lab' 'label lab' 'kernel /linux' 'initrd /initrd' "append $1" \
 		>"$dir/isolinux/isolinux.cfg"
 	xorriso -as mkisofs -quiet -o "$LOGS/disc" -b isolinux/isolinux.bin -c isolinux/boot.cat \
-		-no-emul-boot -boot-load-size 4 -boot-info-table "$dir" >"$LOGS/qemu.log" 2>&1
+		-no-emul-boot -boot-load-size 4 -boot-info-table "$dir" >"$LOGS/xorriso.log" 2>&1 ||
+		die "$NAME: xorriso makes no disc: $(tail -n 1 "$LOGS/xorriso.log"); log: $LOGS/xorriso.log"
 	rm -r "$dir"
 }
 
@@ -87,6 +88,7 @@ bochs_conf() {
 # It has no window but a terminal, and takes an ACPI power-off for a panic.
 run_bochs() {
 	local status=0 show=''
+	: >"$LOGS/qemu.log"
 	boot_disc "console=$QEMU_CONSOLE,115200 printk.time=1 panic=-1 oops=panic $DEFAULTS $BOCHS_PARAMS $APPEND"
 	bochs_conf >"$LOGS/bochsrc"
 	if [ -n "${V:-}" ]; then

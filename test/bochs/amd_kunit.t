@@ -6,5 +6,5 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
 needs_bochs "the suites of the mermap on AMD"
-boot_tap amd_kunit -b amd -c 4 -m 1G -t 300 -a kunit.enable=1 -- \
+boot_tap amd_kunit -b amd -x "kvm mm" -c 4 -m 1G -t 300 -a kunit.enable=1 -- \
 	/scenario/kunit.sh no_direct_map_mermap mermap mermap_no_mm

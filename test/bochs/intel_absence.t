@@ -6,5 +6,5 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
 needs_bochs "absence on Intel"
-# scans of RAM take their time
-boot_tap intel_absence -b intel -m 512M -t 600 -- /scenario/absence.sh
+# a scan takes its time, by the size of RAM
+boot_tap intel_absence -b intel -x "kvm mm" -m 256M -t 600 -- /scenario/absence.sh

@@ -27,15 +27,15 @@ boots refused -b intel -c 4,sockets=2 -- true
 like "no sockets" "$status $says" '^2 offmap: error: lab/boot: -b and -c 4,sockets=2: '
 
 needs_bochs "boots under Bochs"
-boots limit -b intel -t 4 -- true
+boots limit -b intel -x "kvm mm" -t 4 -- true
 is "the time limit ends a boot" "$status" 124
 like "and says so" "$says" 'not done after 4 s'
 
 # shellcheck disable=SC2016
-boots report -b intel -- sh -c 'printf "%s|" "$@" >&3
+boots report -b intel -x "kvm mm" -- sh -c 'printf "%s|" "$@" >&3
 	echo "WARNING: CPU: 0 PID: 1 at mm/x.c:1 f+0x1/0x2" >/dev/kmsg; exit 7' sh "it's" '$x' ''
 is "arguments arrive word for word, and descriptor 3 is the result" "$out" "it's|\$x||"
 like "a report in the kernel log fails the boot" "$status $says" '^126 .*the kernel log has'
 
-boots lost -b intel -- sh -c 'echo gone >&3; sleep 1; echo b >/proc/sysrq-trigger'
+boots lost -b intel -x "kvm mm" -- sh -c 'echo gone >&3; sleep 1; echo b >/proc/sysrq-trigger'
 like "a reset is the end, and without a status the VM is lost" "$status $out" '^125 gone'
