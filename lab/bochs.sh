@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: MIT
 # The other machine of lab/boot: Bochs, whose processors have VMX, as Intel's do, or SVM.
 # INVLPG there drops the translation that it names and no other.  Sourced by lab/boot.
-# shellcheck shell=bash disable=SC2034,SC2153
+# shellcheck shell=bash disable=SC2153
 
 ISOLINUX=/usr/lib/ISOLINUX/isolinux.bin
 LDLINUX=/usr/lib/syslinux/modules/bios/ldlinux.c32
+
+# Instructions in a second of the guest, about as many as a core of the host emulates.
+BOCHS_IPS=40000000
 
 # What goes wrong in Bochs 3.0, and how the lab does without it.
 #
 #   enable_apicv   VMX takes the descriptor of posted interrupts for malformed, and each
 #                  VM entry fails; 3.1 mends it
-#   idle=halt      with several CPUs, one that waits by MWAIT may sleep through the write
-#                  that should wake it
+#   idle=halt      with four CPUs that idle in MWAIT, KUnit's suites hung in threads that
+#                  sleep and wake; with HLT they end
+#   tsc_early_khz  CPUID promises a TSC of 3.5 GHz, but it counts instructions: a second by
+#                  that clock lasted 87
 #   tsc=reliable   the clocks are all made of the count of instructions, and the watchdog
 #                  of clocksources has nothing to compare
 #   reboot=t       a reset would boot again, a triple fault ends Bochs
-BOCHS_PARAMS="kvm_intel.enable_apicv=0 idle=halt tsc=reliable reboot=t"
+BOCHS_PARAMS="kvm_intel.enable_apicv=0 idle=halt tsc=reliable tsc_early_khz=$((BOCHS_IPS / 1000)) reboot=t"
 
 # bochs_options OPTIONS: takes VENDOR and what else lab/boot was given.
 bochs_options() {
@@ -74,7 +79,7 @@ bochs_conf() {
 		boot: cdrom
 		ata0: enabled=true, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 		ata0-master: type=cdrom, path="$LOGS/disc", status=inserted
-		cpu: model=$MODEL, count=$CPUS, ips=${BOCHS_IPS:-40000000}, reset_on_triple_fault=false, ignore_bad_msrs=1
+		cpu: model=$MODEL, count=$CPUS, ips=$BOCHS_IPS, reset_on_triple_fault=false, ignore_bad_msrs=1
 		clock: sync=none, rtc_sync=0, time0=local
 		com1: enabled=true, mode=file, dev="$CONSOLE"
 		com2: enabled=true, mode=file, dev="$RESULT"

@@ -10,13 +10,13 @@
 . /tap.sh
 
 # What may be skipped: what KVM has on x86 only, what the lab's kernel for arm64
-# leaves out, as it has nothing to do with the architecture, and VMs with private memory
-# where KVM has shadow paging.
+# leaves out, as it has nothing to do with the architecture; and what KVM does not do with
+# shadow paging.
 MAY_SKIP='^$'
 [ "$(uname -m)" = x86_64 ] ||
 	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|needs CONFIG_IO_URING\|here does direct I/O'
 ! grep -qsx N /sys/module/kvm_intel/parameters/ept ||
-	MAY_SKIP='KVM_X86_SW_PROTECTED_VM is not available'
+	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|KVM_X86_SW_PROTECTED_VM is not'
 
 must() {
 	timeout -s KILL 240 "$@" >/tmp/must.out 2>&1
