@@ -13,6 +13,8 @@ BOCHS_IPS=40000000
 #
 #   enable_apicv   VMX takes the descriptor of posted interrupts for malformed, and each
 #                  VM entry fails; 3.1 mends it
+#   noinvpcid      INVPCID of one address drops all translations that are not global.  With
+#                  page table isolation none is global, and one comes with each INVLPG
 #   idle=halt      with four CPUs that idle in MWAIT, KUnit's suites hung in threads that
 #                  sleep and wake; with HLT they end
 #   tsc_early_khz  CPUID promises a TSC of 3.5 GHz, but it counts instructions: a second by
@@ -20,7 +22,7 @@ BOCHS_IPS=40000000
 #   tsc=reliable   the clocks are all made of the count of instructions, and the watchdog
 #                  of clocksources has nothing to compare
 #   reboot=t       a reset would boot again, a triple fault ends Bochs
-BOCHS_PARAMS="kvm_intel.enable_apicv=0 idle=halt tsc=reliable tsc_early_khz=$((BOCHS_IPS / 1000)) reboot=t"
+BOCHS_PARAMS="kvm_intel.enable_apicv=0 noinvpcid idle=halt tsc=reliable tsc_early_khz=$((BOCHS_IPS / 1000)) reboot=t"
 
 # bochs_options OPTIONS: takes VENDOR and what else lab/boot was given.
 bochs_options() {
