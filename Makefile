@@ -20,7 +20,8 @@ override FLAVOUR := $(shell echo '$(PAGES)' | tr K k)
 TESTS := $(filter-out %/machines.t %/kernel_style.t,$(TESTS))
 endif
 else
-TESTS := $(sort $(wildcard test/host/*.t test/lab/*.t test/boot/*.t test/arm64/*.t))
+TESTS := $(sort $(wildcard test/host/*.t test/lab/*.t test/boot/*.t test/bochs/*.t \
+	test/arm64/*.t))
 endif
 # T=word,word: the tests that have one of the words in their path
 comma := ,

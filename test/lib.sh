@@ -15,6 +15,7 @@
 #                                for its guests
 #   two_nodes SIZE SIZE          for lab/boot -q: nodes of two CPUs each, of that memory
 #   needs_bench "claim"          ends the file, skipped, without the tools of bench/
+#   needs_bochs "claim"          the same without those of lab/bochs
 
 # shellcheck source-path=SCRIPTDIR source=../lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
@@ -143,4 +144,13 @@ needs_bench() {
 		skip "$1" "jq or column is missing: sudo make packages"
 		exit 0
 	fi
+}
+
+# a Bochs that cannot be fetched is a failure, which the boot shows
+needs_bochs() {
+	local status=0 says
+	says=$("$TOP/lab/bochs" 2>&1) || status=$?
+	[ "$status" = 4 ] || return 0
+	skip "$1" "${says#offmap: error: }"
+	exit 0
 }

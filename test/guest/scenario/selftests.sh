@@ -4,15 +4,19 @@
 # need, so a skip means that something is broken.
 #
 # Arguments: "core" for the tests of the flag alone, "there" for those of them that
-# a step of the series has already.
+# a step of the series has already; "short" after these, or alone, for a slow machine:
+# what goes on for a time does so for a second, or is left out.
 # shellcheck source=/dev/null
 . /tap.sh
 
-# What may be skipped: what KVM has on x86 only, and what the lab's kernel for
-# arm64 leaves out, as it has nothing to do with the architecture.
+# What may be skipped: what KVM has on x86 only, what the lab's kernel for arm64
+# leaves out, as it has nothing to do with the architecture; and what KVM does not do with
+# shadow paging.
 MAY_SKIP='^$'
 [ "$(uname -m)" = x86_64 ] ||
 	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|needs CONFIG_IO_URING\|here does direct I/O'
+! grep -qsx N /sys/module/kvm_intel/parameters/ept ||
+	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|KVM_X86_SW_PROTECTED_VM is not'
 
 must() {
 	timeout -s KILL 240 "$@" >/tmp/must.out 2>&1
@@ -25,10 +29,51 @@ must() {
 	return "$status"
 }
 
-how=${1:-}
+# Upstream's, where KVM itself is at the memory of the guest: they all pass on
+# anonymous memory.  The first word is the extension of the processor they need.
+WITH_BACKING='
+any  steal_time
+any  x86/kvm_clock_test
+any  x86/kvm_pv_test
+any  x86/hyperv_clock
+any  x86/nested_close_kvm_test
+any  x86/nested_dirty_log_test
+any  x86/nested_invalid_cr3_test
+any  x86/nested_set_state_test
+any  x86/nested_tdp_fault_test
+any  x86/nested_tsc_adjust_test
+any  x86/smm_test
+any  x86/state_test
+any  x86/nested_x2apic_test
+svm  x86/svm_int_ctl_test
+svm  x86/svm_nested_clear_efer_svme
+svm  x86/svm_nested_pat_test
+svm  x86/svm_nested_shutdown_test
+svm  x86/svm_nested_vmcb12_gpa
+svm  x86/svm_vmcall_test
+svm  x86/hyperv_svm_test
+vmx  x86/nested_exceptions_test
+vmx  x86/nested_tsc_scaling_test
+vmx  x86/vmx_apic_access_test
+vmx  x86/vmx_apicv_updates_test
+vmx  x86/vmx_invalid_nested_guest_state
+vmx  x86/vmx_msrs_test
+'
+
+has() { [ "$1" = any ] || grep -qw "$1" /proc/cpuinfo; }
+
+how='' short=''
+for word; do
+	case $word in
+	short) short=yes ;;
+	*) how=$word ;;
+	esac
+done
 own() {
-	if [ "$how" != there ] || [ -e "./$1" ]; then
-		t "kvm: ${1#x86/}" must "./$1"
+	own_test=$1
+	shift
+	if [ "$how" != there ] || [ -e "./$own_test" ]; then
+		t "kvm: ${own_test#x86/}" must "./$own_test" "$@"
 	fi
 }
 
@@ -37,7 +82,7 @@ own guest_memfd_test
 own guest_memfd_no_direct_map_test
 own guest_memfd_no_direct_map_guest_test
 own guest_memfd_write_test
-own guest_memfd_write_stress_test
+own guest_memfd_write_stress_test ${short:+-d 1}
 if [ "$(uname -m)" = x86_64 ]; then
 	own x86/kvm_clock_no_direct_map_test
 	if grep -qw svm /proc/cpuinfo; then
@@ -47,21 +92,15 @@ if [ "$(uname -m)" = x86_64 ]; then
 	fi
 fi
 if [ -z "$how" ]; then
-	# upstream's, where KVM itself is at the memory of the guest; they all
-	# pass on anonymous memory
 	export KVM_TEST_BACKING_SRC=guest_memfd_no_direct_map
-	for test in steal_time x86/kvm_clock_test x86/kvm_pv_test x86/hyperv_clock \
-		x86/svm_int_ctl_test x86/svm_nested_clear_efer_svme \
-		x86/svm_nested_pat_test x86/svm_nested_shutdown_test \
-		x86/svm_nested_vmcb12_gpa x86/svm_vmcall_test x86/hyperv_svm_test \
-		x86/nested_close_kvm_test x86/nested_dirty_log_test \
-		x86/nested_invalid_cr3_test x86/nested_set_state_test \
-		x86/nested_tdp_fault_test x86/nested_tsc_adjust_test \
-		x86/nested_x2apic_test x86/smm_test x86/state_test; do
-		t "kvm: $test outside the direct map" must ./$test
-	done
+	while read -r extension test <&4; do
+		[ -z "$test" ] || ! has "$extension" ||
+			t "kvm: $test outside the direct map" must "./$test"
+	done 4<<-END
+		$WITH_BACKING
+	END
 	unset KVM_TEST_BACKING_SRC
-	for type in guest_memfd guest_memfd_no_direct_map; do
+	[ -n "$short" ] || for type in guest_memfd guest_memfd_no_direct_map; do
 		t "kvm: demand_paging_test -s $type" \
 			must ./demand_paging_test -b 4M -v 2 -s $type
 		t "kvm: memslot_modification_stress_test -s $type" \
