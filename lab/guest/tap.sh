@@ -41,7 +41,9 @@ t() {
 	echo 255 >/tmp/tap.rc
 	tap_start=$(cut -d. -f1 /proc/uptime)
 	"$tap_how" "$@" 3>&- </dev/null 2>&1 | tee /tmp/tap.out | sed 's/^/  | /'
-	tap_report "$(cat /tmp/tap.rc)" $(($(cut -d. -f1 /proc/uptime) - tap_start))
+	tap_took=$(($(cut -d. -f1 /proc/uptime) - tap_start))
+	echo "# $TAP_COUNT took $tap_took s"
+	tap_report "$(cat /tmp/tap.rc)" $tap_took
 }
 
 tap_report() {

@@ -5,6 +5,7 @@
 #
 # Arguments: "core" for the tests of the flag alone, "there" for those of them that
 # a step of the series has already.
+# Selftests: kvm
 # shellcheck source=/dev/null
 . /tap.sh
 
