@@ -50,9 +50,9 @@ is "a scenario with a failed test fails" "$status" 1
 boots silent -- sh -c 'echo "ok 1 - a" >&3; echo 1..1 >&3; poweroff -f'
 is "an end without a status is a lost VM" "$status" 125
 
-SILENCE=20 boots limit -t 5 -- sleep 600
+SILENCE=20 boots limit -t 15 -- sleep 600
 is "the time limit ends a boot that is silent" "$status" 124
-like "and says so" "$says" 'not done after 5 s, and silent for 20 s'
+like "and says so" "$says" 'not done after 15 s, and silent for 20 s'
 # shellcheck disable=SC2016
 boots slow -t 10 -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do sleep 2; echo $i; done; echo done >&3'
 is "one that moves on takes the time that it needs" "$status $out" "0 done"
