@@ -49,7 +49,7 @@ while IFS="$tab" read -r seconds wanted command <&4; do
 	# that hangs is not asked again
 	case $how/$result in
 	record/* | */"$wanted" | */timeout) ;;
-	*)	echo "# tried again: upstream: $command: $result, not $wanted" >&3
+	*)	echo "# run twice: $command: $result, not $wanted" >&3
 		run "$seconds" "$command" ;;
 	esac
 	case $how in
