@@ -45,7 +45,7 @@ OTHER := $(if $(filter x86_64,$(ARCH)),$(if $(filter test/arm64/%,$(or $(CHOSEN)
 
 .PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
 	object-code htmldocs rebase shell packages fetch tree export build mutants baseline fuzz \
-	soak tests-exist check-debug check-kcsan check-kmsan check-deb clean distclean
+	soak tests-exist check-debug check-kcsan check-kmsan check-deb check-debian13 clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -64,6 +64,7 @@ help:
 	@echo 'make object-code  what the series changes in a kernel that is built without it'
 	@echo 'make deb        Debian packages of all; WHAT=vmm or kernel; CONFIG='
 	@echo 'make check-deb  those installed in a Debian made for it, and booted; as root'
+	@echo 'make check-debian13   make run in a Debian 13 made for it; as root'
 	@echo 'make rebase     how the series applies to another release; LINUX='
 	@echo 'make htmldocs   the documentation of the kernel that the series adds to'
 	@echo 'make mutants    break the kernel on purpose; each time a test must fail; M=NAME'
@@ -149,6 +150,11 @@ check-deb: tree
 	$(RUN) FOR='deb check-deb' lab/packages
 	$(RUN) lab/deb
 	$(RUN) test/run test/deb/installed.t
+
+check-debian13:
+	$(RUN) FOR=check-deb lab/packages
+	$(RUN) lab/fetch
+	$(RUN) test/run test/deb/debian13.t
 
 rebase:
 	$(RUN) lab/rebase
