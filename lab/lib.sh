@@ -1,6 +1,7 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # Shared by every script of the lab: where things are, and how to speak.
-# Sourced, never run.  shellcheck shell=bash
+# Sourced, never run.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 OUT=${OUT:-$TOP/out}

@@ -26,7 +26,6 @@ check() {
 	case $1 in
 	*.sh) args=(-e SC2034) ;;
 	esac
-	grep -qE '^(#!|# shellcheck shell=)' "$1" || args+=(-s bash)
 	shellcheck -x -P SCRIPTDIR "${args[@]}" "$1"
 }
 has_licence() { sed -n 1,4p "$1" | grep -q 'SPDX-License-Identifier: '; }
