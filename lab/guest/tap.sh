@@ -48,10 +48,14 @@ t() {
 
 tap_report() {
 	case $1 in
-	0)	echo "ok $TAP_COUNT - $tap_claim" >&3
-		return ;;
-	4)	echo "ok $TAP_COUNT - $tap_claim # SKIP $(tail -n 1 /tmp/tap.out)" >&3
-		return ;;
+	0)
+		echo "ok $TAP_COUNT - $tap_claim" >&3
+		return
+		;;
+	4)
+		echo "ok $TAP_COUNT - $tap_claim # SKIP $(tail -n 1 /tmp/tap.out)" >&3
+		return
+		;;
 	esac
 	TAP_FAILED=$((TAP_FAILED + 1))
 	{

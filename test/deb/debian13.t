@@ -24,7 +24,10 @@ make_root() {
 	apt_mirror "$(debian_codename)"
 	mmdebstrap --variant=apt --include=make --keyring="$KEYRING" "$CODENAME" "$ROOT" \
 		"deb $MIRROR_URI $CODENAME main" "deb $MIRROR_URI $CODENAME-backports main" \
-		>"$LOGS/mmdebstrap.log" 2>&1 || { tail -n 3 "$LOGS/mmdebstrap.log"; return 1; }
+		>"$LOGS/mmdebstrap.log" 2>&1 || {
+		tail -n 3 "$LOGS/mmdebstrap.log"
+		return 1
+	}
 }
 
 # The files of this checkout, as they are; what was downloaded need not be again.
@@ -43,7 +46,10 @@ make_run() {
 		mount -t sysfs sys "$1/sys"
 		exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
 			make -C /src run JOBS="$2"' sh "$ROOT" "$JOBS" >"$LOGS/run.log" 2>&1 ||
-		{ tail -n 10 "$LOGS/run.log"; return 1; }
+		{
+			tail -n 10 "$LOGS/run.log"
+			return 1
+		}
 }
 
 said() { grep "$1" "$LOGS/run.log"; }

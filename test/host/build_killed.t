@@ -20,7 +20,10 @@ gone() { ! kill -0 "$(cat "$STARTED")" 2>/dev/null; }
 # within ten seconds
 soon() {
 	local left
-	for ((left = 50; left > 0; left--)); do ! "$@" || return 0; sleep 0.2; done
+	for ((left = 50; left > 0; left--)); do
+		! "$@" || return 0
+		sleep 0.2
+	done
 	return 1
 }
 

@@ -21,11 +21,18 @@ claimed() (
 	while read -r pattern; do
 		# shellcheck disable=SC2206 # it is a pattern
 		found=($pattern)
-		[ -e "${found[0]:-}" ] || { echo "nothing is $pattern"; exit 1; }
+		[ -e "${found[0]:-}" ] || {
+			echo "nothing is $pattern"
+			exit 1
+		}
 		printf '%s\n' "${found[@]}"
 	done < <(cat "$DEBIAN"/*.install) | sort >"$FAKE/claimed"
 	find . ! -type d -printf '%P\n' | sort | comm -23 - "$FAKE/claimed" >"$FAKE/left"
-	[ ! -s "$FAKE/left" ] || { echo "in no package:"; cat "$FAKE/left"; exit 1; }
+	[ ! -s "$FAKE/left" ] || {
+		echo "in no package:"
+		cat "$FAKE/left"
+		exit 1
+	}
 )
 
 options_exist() {
@@ -33,7 +40,11 @@ options_exist() {
 	git -C "$LINUX_TREE" grep -hE '^\s*(menu)?config \w+$' -- '*Kconfig*' |
 		awk '{ print $2 }' | sort -u >"$FAKE/known"
 	comm -23 "$FAKE/wanted" "$FAKE/known" >"$FAKE/unknown"
-	[ ! -s "$FAKE/unknown" ] || { echo "unknown:"; cat "$FAKE/unknown"; return 1; }
+	[ ! -s "$FAKE/unknown" ] || {
+		echo "unknown:"
+		cat "$FAKE/unknown"
+		return 1
+	}
 }
 
 ok "vmm/ installs as the packages want it" installed

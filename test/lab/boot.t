@@ -30,7 +30,8 @@ boots tap -- sh -c '. /tap.sh
 	T=2 t "too long" sleep 60
 	skip "other" "no disk"
 	plan'
-is "tap.sh reports each kind of end" "$out" "$(cat <<'END'
+is "tap.sh reports each kind of end" "$out" "$(
+	cat <<'END'
 ok 1 - good
 # why
 # exit status 3
@@ -79,7 +80,7 @@ is "silence alone does not make it one" "$status" 0
 # to take.  A stopped VM takes none; the keys come from outside.
 stop_while_idle() {
 	local logs=$OUT/logs/lab_lost times=$1
-	for ((; times > 0; times--)); do
+	for (( ; times > 0; times--)); do
 		until grep -qs 'it is idle' "$logs/console.log"; do sleep 0.5; done
 		"$TOP/test/monitor" "$tmp/stop" stop
 		printf 'xxxxxxxxxxxxxxxx' 1<>"$logs/keys"

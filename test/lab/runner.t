@@ -10,7 +10,10 @@ trap 'status=$?; rm -rf "$tmp"; tap_exit $status' EXIT
 
 # file NAME: a test file with the body from standard input.
 file() {
-	{ echo '#!/bin/bash'; cat; } >"$tmp/$1"
+	{
+		echo '#!/bin/bash'
+		cat
+	} >"$tmp/$1"
 	chmod +x "$tmp/$1"
 }
 

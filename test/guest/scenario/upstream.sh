@@ -49,13 +49,15 @@ while IFS="$tab" read -r seconds wanted command <&4; do
 	# that hangs is not asked again
 	case $how/$result in
 	record/* | */"$wanted" | */timeout) ;;
-	*)	echo "# run twice: $command: $result, not $wanted" >&3
-		run "$seconds" "$command" ;;
+	*)
+		echo "# run twice: $command: $result, not $wanted" >&3
+		run "$seconds" "$command"
+		;;
 	esac
 	case $how in
 	record) echo "$part$tab$seconds$tab$result$tab$command" >&3 ;;
 	compare) t "upstream: $command: $wanted, as without the series" \
-			same "$wanted" "$result" ;;
+		same "$wanted" "$result" ;;
 	esac
 done 4</tmp/list
 [ "$how" = record ] || plan
