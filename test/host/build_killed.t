@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
 FAKE=$(mktemp -d)
-trap 'status=$?; kill "$(cat "$STARTED" 2>/dev/null)" 2>/dev/null; rm -rf "$FAKE"; tap_exit $status' EXIT
+trap 'status=$?; kill "$(cat "$STARTED" 2>/dev/null)" 2>/dev/null || :; rm -rf "$FAKE"; tap_exit $status' EXIT
 export OUT=$FAKE/out CCACHE_DIR=$FAKE/ccache
 LOCK=$OUT/build/$ARCH-default/.lock
 mkdir "$FAKE/src"

@@ -16,4 +16,5 @@ ok "with its files" cmp "$FAKE/linux-7.3.4/mm/one.c" "$L/mm/one.c"
 like "and its release" "$(fake_git log -1 --format=%s base)" '7\.3\.4'
 sed -i 's/^SUBLEVEL.*/SUBLEVEL = x/; s/^VERSION.*/VERSION = 8/' "$FAKE/linux-7.3.4/Makefile"
 tar -cJf "$LINUX" -C "$FAKE" linux-7.3.4
+touch -d "1 hour ago" "$LINUX"
 ok "another release is refused" says "the series needs 7.3.y" "$TOP/lab/tree"
