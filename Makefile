@@ -23,24 +23,37 @@ else
 TESTS := $(sort $(wildcard test/host/*.t test/lab/*.t test/boot/*.t test/bochs/*.t \
 	test/arm64/*.t))
 endif
-# T=word,word: the tests that have one of the words in their path
+# upstream's tests have their own time limits, which a debug kernel exceeds; how fast it
+# is tells nothing; the VMM tests run the default kernel as a guest
+DEBUG_TESTS := $(filter-out %/upstream_kvm.t %/upstream_mm.t %/bench.t %/vmm.t \
+	%/vmm_devices.t %/demo.t,\
+	$(filter test/boot/%,$(TESTS)))
+ifneq ($(filter check-debug,$(MAKECMDGOALS)),)
+override TESTS := $(DEBUG_TESTS)
+endif
+# T=word,word: the tests of a folder of that name, else those with the word in their path
 comma := ,
-tests_of = $(strip $(foreach t,$(TESTS),$(if $(findstring $(1),$(t)),$(t))))
+in_folder = $(filter test/$(1)/%,$(TESTS))
+with_word = $(foreach t,$(TESTS),$(if $(findstring $(1),$(t:test/%=%)),$(t)))
+tests_of = $(strip $(or $(call in_folder,$(1)),$(call with_word,$(1))))
 WORDS := $(subst $(comma), ,$(T))
 CHOSEN := $(sort $(foreach w,$(WORDS),$(call tests_of,$(w))))
 UNKNOWN := $(strip $(foreach w,$(WORDS),$(if $(call tests_of,$(w)),,$(w))))
+# T=, has no word at all
+UNKNOWN := $(if $(T),$(if $(strip $(WORDS)),$(UNKNOWN),$(or $(strip $(T)),a blank)))
 # what check needs beside ARCH
 OTHER := $(if $(filter x86_64,$(ARCH)),$(if $(filter test/arm64/%,$(or $(CHOSEN),$(TESTS))),ARCH=arm64))
 
 .PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
 	object-code htmldocs rebase shell packages fetch tree export build mutants baseline fuzz \
-	soak tests-exist check-debug check-kcsan check-kmsan check-deb clean distclean
+	soak tests-exist check-debug check-kcsan check-kmsan check-deb check-debian13 clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make run        build the kernel, boot it, show that it cannot read the VM'
-	@echo 'make check      run every test; T=word,word runs those whose path has one'
+	@echo 'make check      run every test; T=word,word runs those of a folder (host, lab, boot,'
+	@echo '                arm64), or those whose path has the word'
 	@echo 'make bench      what such memory costs; P=P1,P3 part of it; BASE=1, AT=step or'
 	@echo '                PEER=name another kernel; make bench-compare A=series B=base'
 	@echo 'make shell      a prompt inside the lab VM'
@@ -52,6 +65,7 @@ help:
 	@echo 'make object-code  what the series changes in a kernel that is built without it'
 	@echo 'make deb        Debian packages of all; WHAT=vmm or kernel; CONFIG='
 	@echo 'make check-deb  those installed in a Debian made for it, and booted; as root'
+	@echo 'make check-debian13   make run in a Debian 13 made for it; as root'
 	@echo 'make rebase     how the series applies to another release; LINUX='
 	@echo 'make htmldocs   the documentation of the kernel that the series adds to'
 	@echo 'make mutants    break the kernel on purpose; each time a test must fail; M=NAME'
@@ -81,8 +95,9 @@ run:
 	$(PHASE) 4/4 demo
 	$(RUN) lab/demo
 
+quoted = '$(subst ','\'',$(1))'
 tests-exist:
-	@[ -z '$(UNKNOWN)' ] || { echo "offmap: error: no test has '$(UNKNOWN)' in its path" >&2; exit 2; }
+	@$(if $(UNKNOWN),echo "offmap: error: no test has '"$(call quoted,$(UNKNOWN))"' in its path" >&2; exit 2,:)
 
 check: tests-exist
 	$(PHASE) 1/4 packages
@@ -127,14 +142,20 @@ htmldocs: tree
 	$(RUN) FOR=htmldocs lab/packages
 	$(RUN) lab/htmldocs
 
-deb: tree
-	$(RUN) FOR=deb lab/packages
+# the packages of vmm/ need neither Linux nor a lab
+deb: $(if $(filter-out vmm,$(or $(WHAT),all)),tree)
+	$(RUN) FOR=$(if $(filter-out vmm,$(or $(WHAT),all)),deb,deb-vmm) lab/packages
 	$(RUN) lab/deb
 
 check-deb: tree
 	$(RUN) FOR='deb check-deb' lab/packages
 	$(RUN) lab/deb
 	$(RUN) test/run test/deb/installed.t
+
+check-debian13:
+	$(RUN) FOR=check-deb lab/packages
+	$(RUN) lab/fetch
+	$(RUN) test/run test/deb/debian13.t
 
 rebase:
 	$(RUN) lab/rebase
@@ -160,15 +181,9 @@ fuzz: build
 soak: build
 	$(RUN) lab/long soak $(MINUTES)
 
-# upstream's tests have their own time limits, which a debug kernel exceeds; how fast it
-# is tells nothing; the VMM tests run the default kernel as a guest
-DEBUG_TESTS := $(filter-out %/upstream_kvm.t %/upstream_mm.t %/bench.t %/vmm.t \
-	%/vmm_devices.t %/demo.t,\
-	$(filter test/boot/%,$(TESTS)))
-
 check-debug: tests-exist tree
 	@env -u MAKEFLAGS FLAVOUR=debug lab/build
-	@env -u MAKEFLAGS FLAVOUR=debug test/run $(or $(CHOSEN),$(DEBUG_TESTS))
+	@env -u MAKEFLAGS FLAVOUR=debug test/run $(or $(CHOSEN),$(TESTS))
 
 check-kmsan: tree
 	@env -u MAKEFLAGS FLAVOUR=kmsan lab/packages

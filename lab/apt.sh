@@ -38,7 +38,10 @@ apt_entries() {
 			if ($i == "main") print $1, $2, key
 	}'
 	for f in "$APT_ETC"/sources.list.d/*.sources; do
-		[ ! -r "$f" ] || { sed '/^#/d' "$f"; echo; }
+		[ ! -r "$f" ] || {
+			sed '/^#/d' "$f"
+			echo
+		}
 	done | awk -v RS= -F '\n' '{
 		split("", v)
 		for (i = 1; i <= NF; i++) {
@@ -123,7 +126,10 @@ apt_run() {
 	shift
 	DEBIAN_FRONTEND=noninteractive LC_ALL=C "$1" -c "$dir/apt.conf" "${@:2}" \
 		>"$dir/last" 2>&1 </dev/null || rc=$?
-	{ echo "== $*"; cat "$dir/last"; } >>"$APT_LOG"
+	{
+		echo "== $*"
+		cat "$dir/last"
+	} >>"$APT_LOG"
 	return $rc
 }
 

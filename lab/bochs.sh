@@ -102,7 +102,7 @@ run_bochs() {
 		tail -n +1 -F --pid=$$ "$CONSOLE" 2>/dev/null &
 		show=$!
 	fi
-	TERM=vt100 script -qec "echo \$\$ >'$LOGS/pid'; exec timeout --foreground -k 5 $LIMIT $BOCHS -q -f '$LOGS/bochsrc'" \
+	TERM=vt100 script -qec "echo \$\$ >'$LOGS/pid'; exec timeout --foreground -k 5 $((CAP + 120)) $BOCHS -q -f '$LOGS/bochsrc'" \
 		/dev/null </dev/null >"$LOGS/screen" 2>&1 || status=$?
 	[ -z "$show" ] || kill "$show"
 	rm -f "$LOGS/disc"

@@ -1,6 +1,7 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # Shared by every script of the lab: where things are, and how to speak.
-# Sourced, never run.  shellcheck shell=bash
+# Sourced, never run.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 OUT=${OUT:-$TOP/out}
@@ -14,7 +15,10 @@ BENCH=$OUT/bench
 # One line each, to stderr: standard output belongs to the result.
 note() { printf 'offmap: %s\n' "$*" >&2; }
 warn() { printf 'offmap: warning: %s\n' "$*" >&2; }
-die()  { printf 'offmap: error: %s\n' "$*" >&2; exit 2; }
+die() {
+	printf 'offmap: error: %s\n' "$*" >&2
+	exit 2
+}
 
 # The first words of a line of shell that sets variables only: base, *.conf.
 read_conf() {
@@ -30,5 +34,8 @@ cached() { if command -v ccache >/dev/null; then echo "$TOP/lab/ccache $1"; else
 # what the flavour is for.
 toolchain() {
 	COMPILER=${CROSS_COMPILE:-}gcc LINKER=${CROSS_COMPILE:-}ld
-	[ "$1" != kmsan ] || { COMPILER=clang-19 LINKER=ld.lld-19; export LLVM=-19; }
+	[ "$1" != kmsan ] || {
+		COMPILER=clang-19 LINKER=ld.lld-19
+		export LLVM=-19
+	}
 }

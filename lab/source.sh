@@ -65,7 +65,8 @@ check_version() {
 	case $1 in
 	"$LINUX_VERSION") ;;
 	"$LINUX_SERIES".*)
-		warn "$2 is Linux $1; the series was made for $LINUX_VERSION and may not apply" ;;
+		warn "$2 is Linux $1; the series was made for $LINUX_VERSION and may not apply"
+		;;
 	'') die "$2 has no Makefile of Linux" ;;
 	*) die "$2 is Linux $1; the series needs $LINUX_SERIES.y" ;;
 	esac

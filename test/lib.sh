@@ -106,7 +106,7 @@ boot_tap() {
 	out=$("${LAB_BOOT:-$TOP/lab/boot}" -n "$name" "$@" 2>"$says") || status=$?
 	TAP_BROKEN=''
 	# a boot that was tried again shows, however it ended
-	sed -nE 's/^offmap: (.*: (stuck, no sign of life|a guest inside was shut down).*)/# tried again: \1/p' "$says"
+	sed -nE 's/^offmap: (.*tried once more.*)/# tried again: \1/p' "$says"
 	tap_guest "$out"
 	[ -z "$TAP_BROKEN" ] || TAP_BROKEN="$name: $TAP_BROKEN"
 	case $status in

@@ -41,15 +41,21 @@ t() {
 	echo 255 >/tmp/tap.rc
 	tap_start=$(cut -d. -f1 /proc/uptime)
 	"$tap_how" "$@" 3>&- </dev/null 2>&1 | tee /tmp/tap.out | sed 's/^/  | /'
-	tap_report "$(cat /tmp/tap.rc)" $(($(cut -d. -f1 /proc/uptime) - tap_start))
+	tap_took=$(($(cut -d. -f1 /proc/uptime) - tap_start))
+	echo "# $TAP_COUNT took $tap_took s"
+	tap_report "$(cat /tmp/tap.rc)" $tap_took
 }
 
 tap_report() {
 	case $1 in
-	0)	echo "ok $TAP_COUNT - $tap_claim" >&3
-		return ;;
-	4)	echo "ok $TAP_COUNT - $tap_claim # SKIP $(tail -n 1 /tmp/tap.out)" >&3
-		return ;;
+	0)
+		echo "ok $TAP_COUNT - $tap_claim" >&3
+		return
+		;;
+	4)
+		echo "ok $TAP_COUNT - $tap_claim # SKIP $(tail -n 1 /tmp/tap.out)" >&3
+		return
+		;;
 	esac
 	TAP_FAILED=$((TAP_FAILED + 1))
 	{

@@ -7,6 +7,6 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
 needs_bochs "the suites of KUnit on AMD"
-boot_tap amd_kunit -b amd -x "kvm mm" -c 4 -m 1G -t 300 -a kunit.enable=1 -- /scenario/kunit.sh \
-	direct_map no_direct_map no_direct_map_mermap no_direct_map_unmapped no_direct_map_fill \
-	mermap mermap_no_mm freetype unmapped
+boot_tap amd_kunit -b amd -c 4 -m 1G -t 300 -a kunit.enable=1 -- /scenario/kunit.sh \
+	nodirmap_convert nodirmap nodirmap_scrub nodirmap_folios nodirmap_fill \
+	mermap mermap_no_mm freetype nodirmap_blocks

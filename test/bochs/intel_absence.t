@@ -7,4 +7,4 @@ set -euo pipefail
 
 needs_bochs "absence on Intel"
 # a scan takes its time, by the size of RAM
-boot_tap intel_absence -b intel -x "kvm mm" -m 256M -t 600 -- /scenario/absence.sh
+boot_tap intel_absence -b intel -m 256M -t 600 -- /scenario/absence.sh

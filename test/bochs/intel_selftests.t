@@ -7,6 +7,6 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 
 needs_bochs "KVM's selftests on Intel"
-boot_tap intel_selftests -b intel -x mm -m 1G -t 900 -- /scenario/selftests.sh short
-boot_tap intel_selftests_no_ept -b intel -x mm -m 1G -t 600 -a kvm_intel.ept=0 -- \
+boot_tap intel_selftests -b intel -m 1G -t 900 -- /scenario/selftests.sh short
+boot_tap intel_selftests_no_ept -b intel -m 1G -t 600 -a kvm_intel.ept=0 -- \
 	/scenario/selftests.sh core short

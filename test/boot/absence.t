@@ -5,4 +5,4 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap absence -m 1G -t 300 -- /scenario/absence.sh
+boot_tap absence -m 512M -t 300 -- /scenario/absence.sh

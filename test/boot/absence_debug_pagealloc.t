@@ -6,5 +6,5 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap absence_debug_pagealloc -m 1G -t 600 -a debug_pagealloc=on -- \
+boot_tap absence_debug_pagealloc -m 512M -t 600 -a debug_pagealloc=on -- \
 	/scenario/absence.sh debug_pagealloc=on

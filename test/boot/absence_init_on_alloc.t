@@ -7,5 +7,5 @@ set -euo pipefail
 
 # not both in one boot: what is cleared when it is freed is not when it is allocated
 for arg in init_on_alloc=1 init_on_free=1; do
-	boot_tap "absence_${arg%=1}" -m 1G -t 300 -a "$arg" -- /scenario/absence.sh "$arg"
+	boot_tap "absence_${arg%=1}" -m 512M -t 300 -a "$arg" -- /scenario/absence.sh "$arg"
 done

@@ -7,4 +7,4 @@ set -euo pipefail
 
 args=nodirmap=off
 
-boot_tap absence_nodirmap_off -m 1G -t 300 -a "$args" -- /scenario/absence.sh $args
+boot_tap absence_nodirmap_off -m 512M -t 300 -a "$args" -- /scenario/absence.sh $args

@@ -5,4 +5,4 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap absence_nopcid -m 1G -t 300 -a nopcid -- /scenario/absence.sh nopcid
+boot_tap absence_nopcid -m 512M -t 300 -a nopcid -- /scenario/absence.sh nopcid

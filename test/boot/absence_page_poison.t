@@ -8,5 +8,5 @@ set -euo pipefail
 # what comes back into the direct map holds the pattern
 boot_tap kunit_page_poison -m 1G -t 300 -a "page_poison=1 kunit.enable=1" -- \
 	/scenario/kunit.sh nodirmap_blocks
-boot_tap absence_page_poison -m 1G -t 300 -a page_poison=1 -- \
+boot_tap absence_page_poison -m 512M -t 300 -a page_poison=1 -- \
 	/scenario/absence.sh page_poison=1

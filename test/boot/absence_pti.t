@@ -5,4 +5,4 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap absence_pti -m 1G -t 300 -a pti=on -- /scenario/absence.sh pti=on
+boot_tap absence_pti -m 512M -t 300 -a pti=on -- /scenario/absence.sh pti=on

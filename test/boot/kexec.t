@@ -45,7 +45,10 @@ level() {
 	fi
 	rm -f "$WORK/dump"
 	makedumpfile -d "$2" "$WORK/vmcore" "$WORK/dump" >"$WORK/says" 2>&1 ||
-		{ tap_fail "$1" "$(cat "$WORK/says")"; return 1; }
+		{
+			tap_fail "$1" "$(cat "$WORK/says")"
+			return 1
+		}
 }
 
 for number in 2 31; do

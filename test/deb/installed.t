@@ -77,7 +77,10 @@ make_root() {
 		--aptopt='APT::Install-Recommends "false"' \
 		--customize-hook="$WORK/install" \
 		"$CODENAME" "$ROOT" "$MIRROR_URI" >"$LOGS/mmdebstrap.log" 2>&1 ||
-		{ tail -n 5 "$LOGS/mmdebstrap.log"; return 1; }
+		{
+			tail -n 5 "$LOGS/mmdebstrap.log"
+			return 1
+		}
 	first_program
 	mke2fs -q -t ext4 -d "$ROOT" "$WORK/disk" 4G
 }

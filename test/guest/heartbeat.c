@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * heartbeat [PORT]     beats on every CPU until it is killed; at each beat a
- *                      character goes to that I/O port, if there is one
+ * heartbeat [PULSE]    beats on every CPU until it is killed; at each beat a
+ *                      character goes to PULSE: the number of an I/O port, or
+ *                      "semihosting", which QEMU has on arm64
  *
  * At each beat it visits all other CPUs, with an interrupt to each that is idle.
  * QEMU's TCG may lose an interrupt, the timer's too, and such a CPU then sleeps
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +34,51 @@ static void visit(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
-static void beat(int self, int cpus, int fd, off_t port)
+/* Where the characters go: a port of /dev/port, or QEMU's semihosting. */
+struct pulse {
+	int fd;
+	off_t port;
+	bool semihosting;
+};
+
+#ifdef __aarch64__
+static void semihosting_write(const char *character)
+{
+	register long operation asm("x0") = 3; /* SYS_WRITEC */
+	register const char *at asm("x1") = character;
+
+	asm volatile("hlt #0xf000" : "+r"(operation) : "r"(at) : "memory");
+}
+#else
+static void semihosting_write(const char *character)
+{
+	(void)character;
+	exit(2);
+}
+#endif
+
+static void pulse_once(const struct pulse *pulse)
+{
+	if (pulse->semihosting)
+		semihosting_write(".");
+	else if (pulse->fd >= 0 && pwrite(pulse->fd, ".", 1, pulse->port) != 1)
+		exit(2);
+}
+
+static int pulse_open(struct pulse *pulse, const char *name)
+{
+	pulse->fd = -1;
+	pulse->semihosting = name && !strcmp(name, "semihosting");
+	if (!name || pulse->semihosting)
+		return 0;
+	pulse->port = strtol(name, NULL, 0);
+	pulse->fd = open("/dev/port", O_WRONLY | O_CLOEXEC);
+	if (pulse->fd < 0)
+		fprintf(stderr, "heartbeat: /dev/port: %s\n", strerror(errno));
+	return pulse->fd < 0 ? 2 : 0;
+}
+
+static void beat(int self, int cpus, const struct pulse *pulse)
 {
 	const struct timespec pause = { .tv_sec = SECONDS };
 
@@ -42,8 +88,7 @@ static void beat(int self, int cpus, int fd, off_t port)
 		for (int cpu = 0; cpu < cpus; cpu++)
 			if (cpu != self)
 				visit(cpu);
-		if (fd >= 0 && pwrite(fd, ".", 1, port) != 1)
-			exit(2);
+		pulse_once(pulse);
 	}
 }
 
@@ -63,21 +108,14 @@ static void take_precedence(void)
 int main(int argc, char **argv)
 {
 	int cpus = sysconf(_SC_NPROCESSORS_CONF);
-	off_t port = 0;
-	int fd = -1;
+	struct pulse pulse;
 
 	if (argc > 2) {
-		fprintf(stderr, "usage: heartbeat [PORT]\n");
+		fprintf(stderr, "usage: heartbeat [PULSE]\n");
 		return 2;
 	}
-	if (argc == 2) {
-		port = strtol(argv[1], NULL, 0);
-		fd = open("/dev/port", O_WRONLY | O_CLOEXEC);
-		if (fd < 0) {
-			fprintf(stderr, "heartbeat: /dev/port: %s\n", strerror(errno));
-			return 2;
-		}
-	}
+	if (pulse_open(&pulse, argc == 2 ? argv[1] : NULL))
+		return 2;
 	take_precedence();
 	for (int cpu = 1; cpu < cpus; cpu++) {
 		pid_t child = fork();
@@ -88,9 +126,9 @@ int main(int argc, char **argv)
 		}
 		if (!child) {
 			mlockall(MCL_CURRENT);
-			beat(cpu, cpus, fd, port);
+			beat(cpu, cpus, &pulse);
 		}
 	}
 	mlockall(MCL_CURRENT);
-	beat(0, cpus, fd, port);
+	beat(0, cpus, &pulse);
 }

@@ -21,11 +21,18 @@ claimed() (
 	while read -r pattern; do
 		# shellcheck disable=SC2206 # it is a pattern
 		found=($pattern)
-		[ -e "${found[0]:-}" ] || { echo "nothing is $pattern"; exit 1; }
+		[ -e "${found[0]:-}" ] || {
+			echo "nothing is $pattern"
+			exit 1
+		}
 		printf '%s\n' "${found[@]}"
 	done < <(cat "$DEBIAN"/*.install) | sort >"$FAKE/claimed"
 	find . ! -type d -printf '%P\n' | sort | comm -23 - "$FAKE/claimed" >"$FAKE/left"
-	[ ! -s "$FAKE/left" ] || { echo "in no package:"; cat "$FAKE/left"; exit 1; }
+	[ ! -s "$FAKE/left" ] || {
+		echo "in no package:"
+		cat "$FAKE/left"
+		exit 1
+	}
 )
 
 options_exist() {
@@ -33,7 +40,11 @@ options_exist() {
 	git -C "$LINUX_TREE" grep -hE '^\s*(menu)?config \w+$' -- '*Kconfig*' |
 		awk '{ print $2 }' | sort -u >"$FAKE/known"
 	comm -23 "$FAKE/wanted" "$FAKE/known" >"$FAKE/unknown"
-	[ ! -s "$FAKE/unknown" ] || { echo "unknown:"; cat "$FAKE/unknown"; return 1; }
+	[ ! -s "$FAKE/unknown" ] || {
+		echo "unknown:"
+		cat "$FAKE/unknown"
+		return 1
+	}
 }
 
 ok "vmm/ installs as the packages want it" installed
@@ -52,3 +63,28 @@ not_ok "one that does not exist is found" options_exist "$FAKE/bad.config"
 not_ok "what is not to be packed is refused" "$TOP/lab/deb" nonsense
 like "a configuration that is not there is an error" \
 	"$(CONFIG=$FAKE/none "$TOP/lab/deb" kernel 2>&1)" "CONFIG=$FAKE/none cannot be read"
+
+# A Linux of a few lines, and a dpkg that has all packages.
+fake_linux() {
+	mkdir -p "$FAKE/bin" "$FAKE/out/linux/scripts/kconfig"
+	echo '#!/bin/sh' >"$FAKE/out/linux/scripts/kconfig/merge_config.sh"
+	printf '#!/bin/sh\necho " installed"\n' >"$FAKE/bin/dpkg-query"
+	chmod +x "$FAKE/bin/dpkg-query" "$FAKE/out/linux/scripts/kconfig/merge_config.sh"
+	cat "$TOP"/kernel/config/{host,server}.config >"$FAKE/config"
+	printf '%s\n' defconfig: $'\t@true' olddefconfig: $'\t@cp $(CONFIG_FROM) $(O)/.config' \
+		kernelversion: $'\t@echo 7.3.4' \
+		bindeb-pkg: $'\t@echo "$(LOCALVERSION) $(KDEB_PKGVERSION)" >$(SAID)' \
+		$'\t@touch $(O)/../linux-image.deb' >"$FAKE/out/linux/Makefile"
+}
+
+# named: what kbuild is to call the kernel's packages
+named() {
+	PATH=$FAKE/bin:$PATH OUT=$FAKE/out CONFIG_FROM=$FAKE/config SAID=$FAKE/said \
+		"$TOP/lab/deb" kernel 2>&1 >/dev/null | grep error
+	cat "$FAKE/said"
+}
+
+fake_linux
+is "the kernel's packages are named after the release, not a commit" "$(named)" "-offmap 7.3.4-1"
+echo 41 >"$FAKE/out/build/x86_64-host/.version"
+is "and after the build" "$(named)" "-offmap 7.3.4-42"

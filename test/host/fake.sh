@@ -68,6 +68,12 @@ says() {
 	shift
 	out=$("$@" 2>&1) || status=$?
 	echo "$out"
-	[ "$status" = 2 ] || { echo "exit status $status"; return 1; }
-	tail -n1 <<<"$out" | grep -q "^offmap: error: .*$text" || { echo "does not say: $text"; return 1; }
+	[ "$status" = 2 ] || {
+		echo "exit status $status"
+		return 1
+	}
+	tail -n1 <<<"$out" | grep -q "^offmap: error: .*$text" || {
+		echo "does not say: $text"
+		return 1
+	}
 }

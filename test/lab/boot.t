@@ -30,7 +30,8 @@ boots tap -- sh -c '. /tap.sh
 	T=2 t "too long" sleep 60
 	skip "other" "no disk"
 	plan'
-is "tap.sh reports each kind of end" "$out" "$(cat <<'END'
+is "tap.sh reports each kind of end" "$out" "$(
+	cat <<'END'
 ok 1 - good
 # why
 # exit status 3
@@ -50,32 +51,80 @@ is "a scenario with a failed test fails" "$status" 1
 boots silent -- sh -c 'echo "ok 1 - a" >&3; echo 1..1 >&3; poweroff -f'
 is "an end without a status is a lost VM" "$status" 125
 
-boots limit -t 15 -- sleep 600
-is "the time limit ends a boot" "$status" 124
-like "and says so" "$says" 'not done after 15 s'
+SILENCE=20 boots limit -t 15 -- sleep 600
+is "the time limit ends a boot that is silent" "$status" 124
+like "and says so" "$says" 'not done after 15 s, and silent for 20 s'
+# shellcheck disable=SC2016
+boots slow -t 10 -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do sleep 2; echo $i; done; echo done >&3'
+is "one that moves on takes the time that it needs" "$status $out" "0 done"
+is "the time limit is not its end" "$says" ""
+boots endless -t 5 -- sh -c 'while sleep 1; do echo; done'
+like "but not for ever" "$status $says" '^124 .*not done after 20 s'
 
-SILENCE=3 boots stuck -q -S -- true
-is "a kernel that does not come to /init is a lost VM" "$status" 125
-like "after three tries" "$says" 'try 3 of 3.*stuck, three times'
-ok "its processors are on record" grep -q 'CPU#1' "$OUT/logs/lab_stuck/stuck.3"
+SILENCE=4 boots stuck -q -S -- true
+like "a kernel that does not come to /init is a lost VM, at once" "$status $says" \
+	'^125 .*VM lost: no sign of life for 4 s[^'$'\n'']*$'
+ok "its processors are on record" grep -q 'CPU#1' "$OUT/logs/lab_stuck/console.log"
+like "and in the message" "$says" 'CPU 0: EIP=.*CPU 1: EIP='
 
-SILENCE=6 boots pulse -- sh -c 'sleep 5; killall -STOP heartbeat; sleep 600'
-is "one that stops to beat later is, too" "$status" 125
-like "after three tries" "$says" 'try 3 of 3.*stuck, three times'
+SILENCE=6 boots pulse -- sh -c 'sleep 3; killall -STOP heartbeat; exec sleep 600'
+like "one that stops to beat later is, too" "$status $says" '^125 .*no sign of life'
+for word in 'CPU#1' 'dumping local APIC state for CPU 1' 'sysrq: Show State' 'task:sleep '; do
+	ok "its log has '$word'" grep -q "$word" "$OUT/logs/lab_pulse/console.log"
+done
+is "it is not tried again" "$(find "$OUT/logs/lab_pulse" -name 'stuck*')" ""
 SILENCE=5 boots alive -- sleep 20
 is "silence alone does not make it one" "$status" 0
 
+# What QEMU's fault looks like: all processors are halted, and one has an interrupt
+# to take.  A stopped VM takes none; the keys come from outside.
+stop_while_idle() {
+	local logs=$OUT/logs/lab_lost times=$1
+	for (( ; times > 0; times--)); do
+		until grep -qs 'it is idle' "$logs/console.log"; do sleep 0.5; done
+		"$TOP/test/monitor" "$tmp/stop" stop
+		printf 'xxxxxxxxxxxxxxxx' 1<>"$logs/keys"
+		while grep -qs 'it is idle' "$logs/console.log"; do sleep 0.5; done
+	done
+}
+
+# lost TIMES [options]: in so many boots
+lost() {
+	local watcher
+	rm -rf "$OUT/logs/lab_lost"
+	stop_while_idle "$1" &
+	watcher=$!
+	SILENCE=8 boots lost -q "-chardev socket,id=stop,path=$tmp/stop,server=on,wait=off \
+-mon chardev=stop,mode=control" "${@:2}" -- sh -c 'sleep 3; killall -STOP heartbeat; echo it is idle
+		sleep 3; killall -CONT heartbeat; echo it goes on'
+	kill $watcher 2>/dev/null || :
+	wait $watcher || :
+}
+lost 1
+is "a boot in which QEMU lost an interrupt is tried again" "$status" 0
+like "which shows" "$says" '^offmap: lab_lost: QEMU lost an interrupt .tried once more.;[^'$'\n'']*$'
+ok "with the first console" grep -q 'it is idle' "$OUT/logs/lab_lost/stuck.1"
+ok "and its processors" grep -q '^IRR.*[0-9]' "$OUT/logs/lab_lost/stuck.1"
+lost 2
+like "once only" "$status $says" '^125 .*tried once more.*CPU 0: [^'$'\n'']* halted.* pending: .*no sign of life'
+
 # what KVM's selftests say, in their words
-boots shutdown -- sh -c 'echo "  Unexpected exit: SHUTDOWN"; exit 254'
+boots shutdown -a pti=on -- sh -c 'echo "  Unexpected exit: SHUTDOWN"; exit 254'
 is "a guest that is shut down each time fails the command" "$status" 1
-like "after a second try" "$says" 'a guest inside was shut down .tried once more.'
-is "and not a third" "$(grep -c 'was shut down' <<<"$says")" 1
+like "after a second try" "$says" 'QEMU shut a guest inside down .tried once more.'
+is "and not a third" "$(grep -c 'tried once more' <<<"$says")" 1
 ok "the console of the first is kept" grep -q 'exit: SHUTDOWN' "$OUT/logs/lab_shutdown/shutdown.1"
-boots shutdown_warn -- sh -c 'echo "  Unexpected exit: SHUTDOWN"
+boots shutdown_no_pti -- sh -c 'echo "  Unexpected exit: SHUTDOWN"; exit 254'
+like "without pti=on it fails at once" "$status $says" \
+	'^1 offmap: [^'$'\n'']*: the command ended with status 254;[^'$'\n'']*$'
+boots shutdown_1 -1 -a pti=on -- sh -c 'echo "  Unexpected exit: SHUTDOWN"; exit 254'
+like "so it does with one thread" "$status $says" \
+	'^1 offmap: [^'$'\n'']*: the command ended with status 254;[^'$'\n'']*$'
+boots shutdown_warn -a pti=on -- sh -c 'echo "  Unexpected exit: SHUTDOWN"
 	echo "WARNING: CPU: 0 PID: 1 at mm/x.c:1 f+0x1/0x2" >/dev/kmsg; exit 254'
-like "nor one beside which the kernel log has a report" "$status $says" \
+like "and one beside which the kernel log has a report" "$status $says" \
 	'^126 offmap: [^'$'\n'']*: the kernel log has:[^'$'\n'']*$'
-boots shutdown_fine -- echo "Wanted KVM exit reason: 2 (IO), got: 8 (SHUTDOWN)"
+boots shutdown_fine -a pti=on -- echo "Wanted KVM exit reason: 2 (IO), got: 8 (SHUTDOWN)"
 is "a command that succeeds is not tried again" "$status $says" "0 "
 
 # a kernel that is not what was built last

@@ -25,9 +25,9 @@ is "and leaves .config as it was" "$(date -r "$file" +%Y)" 2001
 says=$(config CONFIG_NO_SUCH_THING=y '# CONFIG_NOR_THAT is not set' || :)
 like "unknown options are named, those that are to be off too" "$says" \
 	'no option NOR_THAT NO_SUCH_THING'
-says=$(config CONFIG_KVM_INTEL_PROVE_VE=y CONFIG_EVENTFD=n || :)
+says=$(config CONFIG_X86_SGX_KVM=y CONFIG_EVENTFD=n || :)
 like "an option that lacks what it depends on is named" "$says" \
-	'did not take: .*CONFIG_KVM_INTEL_PROVE_VE=y'
+	'did not take: .*CONFIG_X86_SGX_KVM=y'
 like "an option that another one selects is named" "$says" \
 	'did not take: # CONFIG_EVENTFD is not set'
 is "a refused configuration changes nothing" "$(date -r "$file" +%Y)" 2001

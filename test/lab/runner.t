@@ -10,7 +10,10 @@ trap 'status=$?; rm -rf "$tmp"; tap_exit $status' EXIT
 
 # file NAME: a test file with the body from standard input.
 file() {
-	{ echo '#!/bin/bash'; cat; } >"$tmp/$1"
+	{
+		echo '#!/bin/bash'
+		cat
+	} >"$tmp/$1"
 	chmod +x "$tmp/$1"
 }
 
@@ -65,12 +68,34 @@ is "a boot without a plan fails" "$(boots 'ok 1 - a\n' 0)" "2 passed, 1 failed"
 is "a boot that says nothing fails" "$(boots '' 0)" "1 passed, 1 failed"
 is "a boot with a short plan fails" "$(boots '1..2\nok 1 - a\n' 0)" "2 passed, 1 failed"
 is "a lab that is broken fails" "$(boots '' 2)" "0 passed, 1 failed"
-file boot <<<'echo "offmap: name: stuck, no sign of life" >&2; echo "ok 1 - a"; echo 1..1'
-like "a boot that was tried again shows" "$("$TOP/test/run" "$tmp/boot.t")" \
-	'tried again:.*name: stuck.*2 passed, 0 failed'
-file boot <<<'echo "offmap: name: a guest inside was shut down" >&2; echo "ok 1 - a"; echo 1..1'
-like "for each reason" "$("$TOP/test/run" "$tmp/boot.t")" \
-	'tried again:.*name: a guest.*2 passed, 0 failed'
+# again NAME SAYS: a boot that was tried once more
+again() {
+	file "$1" <<<"echo 'offmap: $1: $2 (tried once more); log' >&2; echo 'ok 1 - a'; echo 1..1"
+}
+again first 'QEMU lost an interrupt'
+again second 'QEMU shut a guest inside down'
+file once.t <<<". $TOP/test/lib.sh; LAB_BOOT=$tmp/first boot_tap name -- command"
+file twice.t <<<". $tmp/once.t; LAB_BOOT=$tmp/second boot_tap name -- command"
+like "a boot that was tried again shows" "$("$TOP/test/run" "$tmp/once.t")" \
+	'tried again:.*first: QEMU lost .*2 passed, 0 failed'
+like "two fail the run" "$("$TOP/test/run" "$tmp/twice.t" || :)" \
+	'first: QEMU lost .*second: QEMU shut .*FAILED 2 boots .*4 passed, 1 failed'
+not_ok "as its status says" "$TOP/test/run" "$tmp/twice.t"
+not_ok "in two files as well" "$TOP/test/run" "$tmp/once.t" "$tmp/twice.t"
+
+file twice_test.t <<<'echo "# run twice: one"; echo "# run twice: two"; echo "ok 1 - a"; echo 1..1'
+like "a test of upstream that was run twice shows, and passes" \
+	"$("$TOP/test/run" "$tmp/twice_test.t")" 'run twice:.*one.*two.*1 passed, 0 failed'
+
+printf '%s\t%s\n' 5 "$tmp/pass.t" 70 "$tmp/todo.t" 30 "$tmp/once.t" >"$tmp/seconds.tsv"
+order() { OUT=$tmp/out TEST_JOBS=1 TEST_SECONDS=$tmp/seconds.tsv "$TOP/test/run" "$@" |
+	sed -nE 's,^(ok|FAILED) .*/(\w+)\.t .* s  .*,\2,p' | paste -sd' '; }
+mkdir "$tmp/out"
+is "the longest goes first, and before it what nobody has timed" \
+	"$(order "$tmp/pass.t" "$tmp/once.t" "$tmp/zero.t" "$tmp/todo.t")" "zero todo once pass"
+is "how long each took is on record" "$(cut -f2 "$tmp/out/logs/seconds.tsv" | sort)" \
+	"$(printf '%s\n' "$tmp"/{once,pass,todo,zero}.t)"
+
 again='ok "the file goes on" true'
 is "a file goes on after a boot that failed" \
 	"$(boots 'not ok 1 - a\n1..1\n' 1 "$again")" "2 passed, 1 failed"

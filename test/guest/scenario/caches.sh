@@ -5,6 +5,7 @@
 # hardware does, so the addresses are recorded.
 #
 # Arguments: "coherent" where neither cache needs maintenance: S2FWB and DIC.
+# Selftests: kvm
 # shellcheck source=/dev/null
 . /tap.sh
 

@@ -11,7 +11,10 @@ KCSAN=/sys/kernel/debug/kcsan
 watchpoints() { sed -n 's/^setup_watchpoints: //p' $KCSAN; }
 
 watch() {
-	[ -e $KCSAN ] || { echo "this kernel has no KCSAN"; return 2; }
+	[ -e $KCSAN ] || {
+		echo "this kernel has no KCSAN"
+		return 2
+	}
 	echo whitelist >$KCSAN || return 1
 	for function; do
 		# those that were inlined away are not there

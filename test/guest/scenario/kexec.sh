@@ -43,10 +43,12 @@ crash)
 	t "the next kernel's files are there" make_initrd crash 5
 	t "the kernel for a crash is loaded" \
 		kexec_load crash "$2" /tmp/initrd "$ARGS nr_cpus=1 reset_devices"
-	[ "$TAP_FAILED" != 0 ] || echo c >/proc/sysrq-trigger ;;
+	[ "$TAP_FAILED" != 0 ] || echo c >/proc/sysrq-trigger
+	;;
 now)
 	t "the next kernel's files are there" make_initrd now 3
-	t "the next kernel starts" kexec_load now "$2" /tmp/initrd "$ARGS" ;;
+	t "the next kernel starts" kexec_load now "$2" /tmp/initrd "$ARGS"
+	;;
 esac
 # the plan is the next kernel's, where there is one
 plan

@@ -19,6 +19,7 @@ crash) t "the next kernel saves what was in memory" save ;;
 now)
 	t "kcore: after kexec, guest_memfd is absent, plain is found" absence kcore gmem_mmap plain
 	t "ptdump: after kexec, guest_memfd is absent, and back when freed" \
-		absence ptdump gmem_mmap plain ;;
+		absence ptdump gmem_mmap plain
+	;;
 esac
 plan

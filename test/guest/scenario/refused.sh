@@ -4,6 +4,7 @@
 # the log says why.
 #
 # Arguments: the reason.
+# Selftests: kvm
 # shellcheck source=/dev/null
 . /tap.sh
 

@@ -6,6 +6,7 @@
 # Arguments: "core" for the tests of the flag alone, "there" for those of them that
 # a step of the series has already; "short" after these, or alone, for a slow machine:
 # what goes on for a time does so for a second, or is left out.
+# Selftests: kvm
 # shellcheck source=/dev/null
 . /tap.sh
 

@@ -106,11 +106,20 @@ all_at_once() {
 	LASTS=$1
 	END=$(($(cut -d. -f1 /proc/uptime) + LASTS))
 	rm -f /tmp/wrong
-	churn gmem_mmap 96 & churn gmem_mmap 48 &
-	churn secretmem 4 & churn plain 64 &
-	hogs & forks & caches & cpus & ranges &
+	churn gmem_mmap 96 &
+	churn gmem_mmap 48 &
+	churn secretmem 4 &
+	churn plain 64 &
+	hogs &
+	forks &
+	caches &
+	cpus &
+	ranges &
 	wait
-	[ ! -e /tmp/wrong ] || { cat /tmp/wrong; return 1; }
+	[ ! -e /tmp/wrong ] || {
+		cat /tmp/wrong
+		return 1
+	}
 }
 
 # The pages that are mapped, and those that are free, when caches are dropped.

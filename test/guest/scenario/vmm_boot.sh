@@ -37,7 +37,10 @@ one() {
 	# shellcheck disable=SC2086
 	start quiet $runner $QEMU -M "$TYPE,smm=off" -smp 1 -m 192 -no-reboot 3>&-
 	until grep -q '^booted' /tmp/out; do
-		kill -0 "$(cat /tmp/pid)" 2>/dev/null || { cat /tmp/out /tmp/err; exit 2; }
+		kill -0 "$(cat /tmp/pid)" 2>/dev/null || {
+			cat /tmp/out /tmp/err
+			exit 2
+		}
 		usleep 50000
 	done
 	end=$(now)

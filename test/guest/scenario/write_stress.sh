@@ -4,6 +4,7 @@
 # of plain guest_memfd, then of memory out of the direct map.
 #
 # Arguments: seconds for each.
+# Selftests: kvm
 # shellcheck source=/dev/null
 . /tap.sh
 
