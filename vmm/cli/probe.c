@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,8 +15,7 @@ static void usage(FILE *to)
 	fputs("usage: offmap probe [--json] [VMM]\n"
 	      "Tells whether this machine can keep guest memory out of the direct map,\n"
 	      "and whether a VMM can be run that way, and why not.\n"
-	      "exit status: 0 it can, 1 it cannot, 2 the command line is wrong, or the answer\n"
-	      "could not be had or printed\n", to);
+	      EXIT_CODES, to);
 }
 
 static void print_human(const struct offmap_support *s, const char *release,
@@ -96,7 +96,7 @@ int cmd_probe(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (uname(&uts) || offmap_probe(-1, &support))
-		return fail(EXIT_USAGE, "cannot ask this machine");
+		return fail(EXIT_UNKNOWN, "cannot ask this machine: %s", strerror(errno));
 	if (optind < argc) {
 		verdict = vmm_file_check(argv[optind], path);
 		vmm = *path ? path : argv[optind];
