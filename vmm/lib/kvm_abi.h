@@ -53,6 +53,11 @@ struct kvm_create_guest_memfd {
 #define GUEST_MEMFD_FLAG_WRITE (1ULL << 3)
 #endif
 
+/* Huge pages, as far as there are some.  No kernel has it yet. */
+#ifndef GUEST_MEMFD_FLAG_ALLOW_HUGE
+#define GUEST_MEMFD_FLAG_ALLOW_HUGE (1ULL << 4)
+#endif
+
 /* Memory that guest and VMM share, as plain memory is. */
 #define OFFMAP_GMEM_SHARED \
 	(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
