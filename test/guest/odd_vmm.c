@@ -6,7 +6,7 @@
  *   odd_vmm protected       memory outside the direct map
  *   odd_vmm forged          ordinary memory, and a list that says otherwise
  *   odd_vmm closed          memory outside the direct map, whose file is closed
- *   odd_vmm huge            a memslot of 4 TiB, with hardly a page
+ *   odd_vmm huge            a memslot of half a TiB, with hardly a page
  *   odd_vmm nothing         a VM without memory
  *   odd_vmm reused          a second VM that has the descriptor of the first one
  *   odd_vmm thread          a VM that a thread has made which is gone
@@ -156,7 +156,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(how, "closed"))
 		close(add_protected(new_vm()));
 	else if (!strcmp(how, "huge"))
-		add_plain(new_vm(), 4 * TIB, MIB);
+		add_plain(new_vm(), TIB / 2, MIB);
 	else if (!strcmp(how, "reused"))
 		reuse();
 	else if (!strcmp(how, "thread"))

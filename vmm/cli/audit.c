@@ -196,6 +196,7 @@ static int look_at_all(const struct look *given, const struct vm_entry *vms, siz
 	struct line line = { .is_terminal = isatty(STDERR_FILENO), .nr_vms = nr };
 	struct look look = *given;
 	int status = EXIT_YES;
+	size_t left = nr;
 
 	look.progress = show_progress;
 	look.data = &line;
@@ -207,28 +208,21 @@ static int look_at_all(const struct look *given, const struct vm_entry *vms, siz
 		line.pid = vms[i].vm.pid;
 		look_at(&look, &report);
 		clear(&line);
-		if (json)
-			audit_print_json(json, &report);
-		else
-			audit_print_vm(&report);
-		status = audit_status(status, &report);
+		if (report.error == ESRCH && !vms_exist(look.debugfs, report.directory)) {
+			/* it has ended, and has no memory any more */
+			left--;
+		} else {
+			if (json)
+				audit_print_json(json, &report);
+			else
+				audit_print_vm(&report);
+			status = audit_status(status, &report);
+		}
 		report_free(&report);
 	}
-	return status;
-}
-
-/* Can the kernel be asked at all?  The page tables themselves are read later. */
-static void find_sources(int *ret_tables, int *ret_kcore)
-{
-	struct kcore *kcore;
-	FILE *tables = fopen(PTDUMP_FILE, "re");
-
-	*ret_tables = tables ? 0 : errno;
-	if (tables)
-		fclose(tables);
-	*ret_kcore = -kcore_open(&kcore);
-	if (!*ret_kcore)
-		kcore_close(kcore);
+	if (!left)
+		warn("all VMs have ended meanwhile");
+	return left ? status : EXIT_NO_VM;
 }
 
 static int audit_vms(const struct look *look, const struct vm_entry *vms, size_t nr,
@@ -237,7 +231,7 @@ static int audit_vms(const struct look *look, const struct vm_entry *vms, size_t
 	struct json json = { .to = stdout };
 	int tables, kcore, status;
 
-	find_sources(&tables, &kcore);
+	kernel_find_sources(&tables, &kcore);
 	if (tables && kcore)
 		return fail(EXIT_UNKNOWN, "%s; and %s", kernel_tables_advice(tables),
 			    kernel_kcore_advice(kcore));

@@ -87,3 +87,14 @@ enum fast_path fast_path_of(const struct counter_values *values)
 		return FAST_PATH_ON;
 	return values->value[COUNTER_SLOW_PAGES] ? FAST_PATH_OFF : FAST_PATH_UNUSED;
 }
+
+const char *fast_path_name(enum fast_path path)
+{
+	static const char *const names[] = {
+		[FAST_PATH_ON] = "on",
+		[FAST_PATH_OFF] = "off",
+		[FAST_PATH_UNUSED] = "unused",
+	};
+
+	return names[path];
+}

@@ -50,6 +50,8 @@ enum fast_path {
  */
 int counters_read(const char *vmstat, struct counter_values *ret);
 
+const char *fast_path_name(enum fast_path path);
+
 enum fast_path fast_path_of(const struct counter_values *values);
 
 #endif

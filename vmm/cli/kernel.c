@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "kernel.h"
 
@@ -19,6 +21,19 @@ void kernel_view_close(struct kernel_view *view)
 	ptdump_free(view->tables);
 	kcore_close(view->kcore);
 	*view = (struct kernel_view){ 0 };
+}
+
+void kernel_find_sources(int *ret_tables, int *ret_kcore)
+{
+	int tables = open(PTDUMP_FILE, O_RDONLY | O_CLOEXEC);
+	struct kcore *kcore;
+
+	*ret_tables = tables < 0 ? errno : 0;
+	if (tables >= 0)
+		close(tables);
+	*ret_kcore = -kcore_open(&kcore);
+	if (!*ret_kcore)
+		kcore_close(kcore);
 }
 
 static const char *debugfs_advice(int error, const char *missing)

@@ -103,17 +103,6 @@ void stat_free(struct stat_sample *sample)
 	*sample = (struct stat_sample){ 0 };
 }
 
-static const char *fast_path_name(enum fast_path path)
-{
-	static const char *const names[] = {
-		[FAST_PATH_ON] = "on",
-		[FAST_PATH_OFF] = "off",
-		[FAST_PATH_UNUSED] = "unused",
-	};
-
-	return names[path];
-}
-
 static void print_counter(const struct stat_sample *sample,
 			  const struct stat_sample *before, int i)
 {

@@ -301,6 +301,14 @@ int vms_find(const char *debugfs, pid_t pid, struct vm_entry **ret_vms, size_t *
 	return 0;
 }
 
+bool vms_exist(const char *debugfs, const char *directory)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", debugfs, directory);
+	return *directory && !access(path, F_OK);
+}
+
 bool vms_name_gmem(const char *debugfs, pid_t pid, uint64_t inode)
 {
 	DIR *dir = opendir(debugfs);

@@ -32,6 +32,9 @@ int vms_find(const char *debugfs, pid_t pid, struct vm_entry **ret_vms, size_t *
 /* The memslots in a directory of debugfs: 0 or -errno. */
 int vms_read_memslots(const char *debugfs, const char *directory, struct memslots *ret);
 
+/* Is a VM still there?  It can outlive its process. */
+bool vms_exist(const char *debugfs, const char *directory);
+
 /* Has one of the VMs of this process a memslot on this guest_memfd? */
 bool vms_name_gmem(const char *debugfs, pid_t pid, uint64_t inode);
 

@@ -121,7 +121,7 @@ t "audit: a VM without memory is not absent" audited 3 'unknown: .*it has no mem
 t "audit: a closed guest_memfd is not absent" audited 3 'has closed its guest_memfd' closed
 t "audit: a VM of a thread that is gone" audited 0 'absent: .* 0 of 512' thread
 T=$((2 * LIMIT))
-t "audit: 4 TiB, of which 1 MiB is there" \
+t "audit: half a TiB, of which 1 MiB is there" \
 	audited 1 'reachable: the kernel can reach 256 of 256 pages' huge
 t "audit: two VMs that had the same descriptor" sees_both
 t "audit: 1000 VMs" many_vms
