@@ -36,6 +36,13 @@ struct kvm_create_guest_memfd {
 	_IOWR(KVMIO, 0xd4, struct kvm_create_guest_memfd)
 #endif
 
+/* musl's ioctl() takes an int, which this one does not fit into as it is. */
+#ifdef __GLIBC__
+#define OFFMAP_CREATE_GMEM KVM_CREATE_GUEST_MEMFD
+#else
+#define OFFMAP_CREATE_GMEM ((int)KVM_CREATE_GUEST_MEMFD)
+#endif
+
 #ifndef KVM_CAP_GUEST_MEMFD_FLAGS
 #define KVM_CAP_GUEST_MEMFD_FLAGS 244
 #endif

@@ -58,7 +58,7 @@ int offmap_create(int vm, uint64_t size, uint32_t flags,
 	mem->features = features;
 	if (!(create.flags & GUEST_MEMFD_FLAG_ALLOW_HUGE))
 		mem->features &= ~OFFMAP_CAN_HUGE;
-	mem->fd = ioctl(vm, KVM_CREATE_GUEST_MEMFD, &create);
+	mem->fd = ioctl(vm, OFFMAP_CREATE_GMEM, &create);
 	if (mem->fd < 0) {
 		err = -errno;
 		free(mem);

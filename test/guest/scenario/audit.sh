@@ -62,6 +62,7 @@ sees_both() {
 many_vms() {
 	start many 1000 || return 1
 	(
+		# shellcheck disable=SC3045 # busybox has it
 		ulimit -v 400000
 		offmap audit --json >/tmp/many
 	)
@@ -120,6 +121,7 @@ t "audit: a forged list changes nothing" \
 t "audit: a VM without memory is not absent" audited 3 'unknown: .*it has no memory' nothing
 t "audit: a closed guest_memfd is not absent" audited 3 'has closed its guest_memfd' closed
 t "audit: a VM of a thread that is gone" audited 0 'absent: .* 0 of 512' thread
+# shellcheck disable=SC2034 # of tap.sh
 T=$((2 * LIMIT))
 t "audit: half a TiB, of which 1 MiB is there" \
 	audited 1 'reachable: the kernel can reach 256 of 256 pages' huge
