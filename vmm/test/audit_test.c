@@ -416,9 +416,20 @@ static void test_other_process(void)
 	remove_lists();
 }
 
+static int told;
+
+static void count_progress(const struct report_progress *progress, void *data)
+{
+	(void)progress;
+	(void)data;
+	told++;
+}
+
 static double seconds_of(struct vm_report *report, unsigned int limit)
 {
-	struct look look = { .debugfs = debugfs, .seconds = limit };
+	struct look look = {
+		.debugfs = debugfs, .seconds = limit, .progress = count_progress
+	};
 	struct timespec start, end;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
@@ -494,7 +505,9 @@ static void test_dying(void)
 	strcat(path, "/memslots");
 	if (mkfifo(path, 0600))
 		abort();
+	told = 0;
 	ok(seconds_of(&report, 1) < 5, "a look without an end: it is ended");
+	ok(told >= 2, "a look without an end: meanwhile there is a sign of life");
 	verdict_is(&report, UNKNOWN, "within 1 seconds", "a look without an end: unknown");
 	remove_lists();
 	snprintf(text, sizeof(text), "memslots 1 process %d\nend\n", pid);
