@@ -68,6 +68,8 @@ static void add_plain(int vm, size_t size, size_t touched)
 	};
 	void *mem = map(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 
+	/* as many pages as are touched, and no others */
+	need(madvise(mem, size, MADV_NOHUGEPAGE), "madvise");
 	memset(mem, 0x41, touched);
 	region.userspace_addr = (uintptr_t)mem;
 	need(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION");
