@@ -128,6 +128,26 @@ static void bound_roms(struct vm_report *report)
 			report->part[i].kind = PART_PLAIN;
 }
 
+/* A PC shows its firmware below 4 GiB as well: the same memory is no more of it. */
+static void find_aliases(struct vm_report *report)
+{
+	for (size_t i = 0; i < report->nr_parts; i++) {
+		const struct part *window = &report->part[i];
+		uint64_t end = window->slot.addr + window->slot.size;
+
+		if (window->kind != PART_WINDOW || window->slot.gpa >= FIRST_MIB)
+			continue;
+		for (size_t k = 0; k < report->nr_parts; k++) {
+			struct part *p = &report->part[k];
+
+			if (p->kind == PART_PLAIN && p->slot.backing == BACKED_BY_PROCESS &&
+			    p->slot.addr >= window->slot.addr && p->slot.addr < end &&
+			    p->slot.size <= end - p->slot.addr)
+				p->kind = PART_WINDOW;
+		}
+	}
+}
+
 struct unbound_visit {
 	struct vm_report *report;
 	const char *debugfs;
@@ -181,6 +201,7 @@ static int add_memslots(struct vm_report *report, const char *debugfs)
 		err = add_slot(report, &slots.slot[i]);
 	memslots_free(&slots);
 	bound_roms(report);
+	find_aliases(report);
 	return err ? err : process_for_each_fd(&report->process, visit_unbound, &visit);
 }
 

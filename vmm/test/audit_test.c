@@ -360,6 +360,12 @@ static void test_kinds(void)
 	report = audit_of("0 0 0 4 0 %lx memory\n", 1UL << 30);
 	is_int(report.known, 1, "the first MiB does not change the verdict");
 	report_free(&report);
+	report = audit_of("0 0 f0 4 0 %lx memory\n0 1 ffff0 4 0 %lx memory\n", 1UL << 30, 1UL << 30);
+	is_int(report.known, 2, "the same memory elsewhere does not");
+	is_int(report.reachable, 0, "and is not the guest's twice");
+	report_free(&report);
+	report = audit_of("0 0 f0 2 0 %lx memory\n0 1 ffff0 4 0 %lx memory\n", 1UL << 30, 1UL << 30);
+	verdict_is(&report, REACHABLE, "", "more than that memory does");
 	report = audit_of("0 0 0 101 0 %lx memory\n", 1UL << 30);
 	verdict_is(&report, REACHABLE, "", "a slot that goes beyond it does");
 	report = audit_of("0 32764 0 4 0 %lx internal\n", 1UL << 30);
