@@ -656,7 +656,7 @@ static void op_kcore(struct fuzz *f)
 	/* Others unmap it at times. */
 	if (pagemap_pfn(map->at + page * PAGE, &pfn))
 		return;
-	if (kcore_read_page(f->kcore, pfn, data)) {
+	if (kcore_read_frames(f->kcore, pfn, 1, data)) {
 		found(f, "/proc/kcore does not have pfn %#" PRIx64, pfn);
 	} else if (!(file->flags & NO_DIRECT_MAP)) {
 		compare(f, file, (map->first + page) * PAGE, data, PAGE);

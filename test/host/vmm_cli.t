@@ -21,7 +21,7 @@ gives() {
 	shift 2
 	out=$("$@" 2>&1) || status=$?
 	echo "$out"
-	[ "$status" = "$wanted" ] || { echo "exit status $status, wanted $wanted"; return 1; }
+	[ "$wanted" = '*' ] || [ "$status" = "$wanted" ] || { echo "exit status $status, wanted $wanted"; return 1; }
 	grep -qe "$text" <<<"$out" || { echo "lacks: $text"; return 1; }
 }
 json() { perl -MJSON::PP -e 'local $/; my $j = decode_json(<STDIN>); print eval $ARGV[0]' "$1"; }
@@ -32,33 +32,60 @@ completed() {
 
 ok "it builds without a warning" make -s -C "$VMM" O="$O" all "$O/lib/libfake_kvm.so"
 
-if make -s -C "$VMM" O="$O" "$O/san/text_test" "$O/san/audit_test" >"$WORK/log" 2>&1; then
+if make -s -C "$VMM" O="$O" "$O/san/text_test" "$O/san/files_test" "$O/san/stat_test" \
+	"$O/san/audit_test" >"$WORK/log" 2>&1; then
 	tap_guest "$("$O/san/text_test")"
+	tap_guest "$("$O/san/files_test")"
+	tap_guest "$(PROMETHEUS_OUT=$WORK/metrics "$O/san/stat_test")"
 	tap_guest "$("$O/san/audit_test")"
+	# from the package prometheus
+	if command -v promtool >/dev/null; then
+		is "stat --prometheus: promtool has nothing to say" \
+			"$(promtool check metrics <"$WORK/metrics" 2>&1; echo $?)" 0
+	else
+		skip "stat --prometheus: promtool has nothing to say" "promtool is not installed"
+	fi
 else
 	tap_fail "unit tests build" "$(cat "$WORK/log")"
 fi
+
+mkdir "$WORK/double"
+printf '#!/bin/sh\n[ "$*" != "audit --list" ] || printf "47\\n48\\n5\\n"\n' >"$WORK/double/offmap"
+chmod +x "$WORK/double/offmap"
 
 ok "no command: usage, 2" gives 2 'usage: offmap' fake
 ok "an unknown command: 2" gives 2 "no command 'fly'" fake fly
 ok "--version" gives 0 '^offmap 0.1$' fake --version
 ok "--help names the commands" gives 0 '^  audit' fake --help
-for command in probe run audit demo; do
+for command in probe run audit stat demo; do
 	ok "$command --help" gives 0 'exit status' fake "$command" --help
-	ok "$command --bad: 2" gives 2 'usage' fake "$command" --bad
+	ok "help $command" gives 0 'exit status' fake help "$command"
+	[ "$command" = run ] || ok "$command --bad: 2" gives 2 'usage' fake "$command" --bad
+	ok "$command --bad: by its whole name" gives '*' "offmap $command: unrecognized" fake "$command" --bad
 	for option in $(fake "$command" --help | grep -o -e '--[a-z-]*' | grep -v -e '^--$' | sort -u); do
 		ok "$command $option is in the man page" \
 			grep -qe "${option//-/\\\\-}" "$VMM/man/offmap.1"
 		is "$command $option is completed" "$(completed "$command" "$option")" "$option"
 	done
 done
-for command in probe run audit demo; do
-	ok "$command --help that nobody can read is an error" gives 2 "cannot print" \
+for command in probe audit stat demo; do
+	ok "$command --help that nobody can read is an error" gives 3 "cannot print" \
 		bash -c "$O/bin/offmap $command --help >/dev/full"
+	is "$command --json --bad: a document as well" \
+		"$(fake "$command" --json --bad 2>/dev/null | json '$j->{error} . $j->{status}')" \
+		"the command line is wrong2"
 done
-ok "what nobody can read is an error" gives 2 'cannot print' \
+ok "run --help that nobody can read is an error" gives 125 "cannot print" \
+	bash -c "$O/bin/offmap run --help >/dev/full"
+ok "help: an unknown command: 2" gives 2 "no command 'fly'" fake help fly
+ok "help alone names the commands" gives 0 '^  stat' fake help
+ok "what nobody can read is an error" gives 3 'cannot print' \
 	bash -c "LD_PRELOAD=$O/lib/libfake_kvm.so $O/bin/offmap probe >/dev/full"
 is "commands are completed" "$(completed pr)" probe
+is "after help as well" "$(completed help st)" stat
+# a descriptor by the name of a VM is one, to completion
+is "--pid: processes that have a VM, and no others" \
+	"$(PATH=$WORK/double:$PATH completed audit --pid 4)" "47 48"
 
 ok "probe: yes" gives 0 'protect   yes' fake probe
 ok "probe: no, with the reason" \
@@ -117,6 +144,18 @@ ok "run: the dynamic linker does not load the shim: 125" gives 125 'does not loa
 
 ok "audit: no number: 2" gives 2 'no process id' fake audit --pid x
 ok "audit: --all and --pid: 2" gives 2 usage fake audit --all --pid 1
+ok "audit: no seconds: 2" gives 2 'no number of seconds' fake audit --timeout 0
+is "audit --json: a document when there is no process" \
+	"$(fake audit --json --pid 999999999 2>/dev/null | json '$j->{error} . ": " . $j->{status}')" \
+	"there is no process 999999999: 4"
+ok "stat: no seconds: 2" gives 2 'no number of seconds' fake stat 1x
+ok "stat: --prometheus once only: 2" gives 2 usage fake stat --prometheus 5
+if grep -q '^nr_nodirmap ' /proc/vmstat; then
+	skip "stat: a kernel without the series: 3" "this kernel has it"
+else
+	ok "stat: a kernel without the series: 3" gives 3 'has no nr_nodirmap' fake stat
+	is "stat --json: a document as well" "$(fake stat --json 2>/dev/null | json '$j->{status}')" 3
+fi
 ok "audit: no such process: 4" gives 4 'there is no process' fake audit --pid 999999999
 ok "demo: no such QEMU: 3" gives 3 'is not there' fake demo nothing-like-it
 ok "demo: a kernel without the flag: 3" \

@@ -12,7 +12,9 @@
 
 #include "area.h"
 #include "page.h"
-#include "procfs.h"
+
+/* What is read of kcore and of the guest at a time. */
+#define RUN_BYTES (1UL << 20)
 
 static sigjmp_buf page_is_lost;
 
@@ -22,8 +24,8 @@ static void on_sigbus(int sig)
 	siglongjmp(page_is_lost, 1);
 }
 
-/* A page whose memory has failed is a SIGBUS.  false: this is one. */
-static bool copy_page(uint8_t *to, const uint8_t *from, size_t size)
+/* A page whose memory has failed is a SIGBUS.  false: there is one. */
+static bool copy(uint8_t *to, const uint8_t *from, size_t size)
 {
 	struct sigaction catch = { .sa_handler = on_sigbus }, before;
 	volatile bool fine = false;
@@ -37,54 +39,89 @@ static bool copy_page(uint8_t *to, const uint8_t *from, size_t size)
 	return fine;
 }
 
+/* Has our page tables show the pages that the file has. */
+static bool touch_resident(const uint8_t *view, const unsigned char *resident,
+			   uint64_t pages)
+{
+	struct sigaction catch = { .sa_handler = on_sigbus }, before;
+	const volatile uint8_t *at = view;
+	volatile bool fine = false;
+
+	sigaction(SIGBUS, &catch, &before);
+	if (!sigsetjmp(page_is_lost, 1)) {
+		for (uint64_t i = 0; i < pages; i++)
+			if (resident[i] & 1)
+				(void)at[i * page_bytes()];
+		fine = true;
+	}
+	sigaction(SIGBUS, &before, NULL);
+	return fine;
+}
+
 /*
  * guest_memfd: what the guest has touched need not be mapped in the VMM, so
  * the file itself is asked which pages it has.  Only those are touched here:
  * none comes into being by being looked at, but one that the guest gives back
  * at that very moment.
  */
-static int find_in_file(struct area *area)
+static int map_file(struct area *area)
 {
-	size_t page = page_bytes(), size = area->pages * page;
+	size_t size = area->pages * page_bytes();
 	unsigned char *resident;
-	uint8_t *view, byte;
-	int fd, err = 0;
+	int err = 0;
 
-	fd = procfs_take_fd(area->pid, area->slot.gmem_fd);
-	if (fd < 0)
-		return fd;
-	view = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, area->slot.gmem_offset);
-	close(fd);
-	if (view == MAP_FAILED)
+	area->view = mmap(NULL, size, PROT_READ, MAP_SHARED, area->gmem_fd, area->addr);
+	if (area->view == MAP_FAILED) {
+		area->view = NULL;
 		return -errno;
-	area->view = view;
+	}
 	resident = malloc(area->pages);
 	if (!resident)
 		return -ENOMEM;
 	if (mincore(area->view, size, resident))
 		err = -errno;
-	for (uint64_t i = 0; !err && i < area->pages; i++)
-		if (resident[i] & 1 && !copy_page(&byte, view + i * page, 1))
-			err = -EHWPOISON;
-	if (!err)
-		err = procfs_frames(getpid(), (uintptr_t)view, area->pages, area->pfn);
+	else if (!touch_resident(area->view, resident, area->pages))
+		err = -EHWPOISON;
 	free(resident);
+	return err;
+}
+
+static int frames_of(const struct area *area, uint64_t *ret_pfn)
+{
+	struct process self;
+	int err;
+
+	if (!area->view)
+		return process_frames(area->process, area->addr, area->pages, ret_pfn);
+	err = process_open(getpid(), &self);
+	if (err)
+		return err;
+	err = process_frames(&self, (uintptr_t)area->view, area->pages, ret_pfn);
+	process_close(&self);
 	return err;
 }
 
 void area_find_frames(struct area *area)
 {
-	area->pages = area->slot.size / page_bytes();
+	int err = 0;
+
+	if (area->gmem_fd < 0 &&
+	    process_is_empty(area->process, area->addr, area->pages * page_bytes()))
+		return;
 	area->pfn = calloc(area->pages, sizeof(*area->pfn));
 	if (!area->pfn)
-		area->error = ENOMEM;
-	else if (area->slot.gmem_fd >= 0)
-		area->error = -find_in_file(area);
-	else
-		area->error = -procfs_frames(area->pid, area->slot.addr,
-					     area->pages, area->pfn);
-	for (uint64_t i = 0; !area->error && i < area->pages; i++)
+		err = -ENOMEM;
+	if (!err && area->gmem_fd >= 0)
+		err = map_file(area);
+	if (!err)
+		err = frames_of(area, area->pfn);
+	area->error = -err;
+	for (uint64_t i = 0; !err && i < area->pages; i++)
 		area->present += area->pfn[i] != 0;
+	if (err || !area->present) {
+		free(area->pfn);
+		area->pfn = NULL;
+	}
 }
 
 static bool is_blank(const uint8_t *page)
@@ -98,8 +135,8 @@ bool area_read(const struct area *area, int mem, uint64_t page,
 	uint64_t size = page_bytes();
 
 	if (area->view)
-		return copy_page(ret_page, area->view + page * size, size);
-	return mem >= 0 && pread(mem, ret_page, size, area->slot.addr + page * size) ==
+		return copy(ret_page, area->view + page * size, size);
+	return mem >= 0 && pread(mem, ret_page, size, area->addr + page * size) ==
 			   (ssize_t)size;
 }
 
@@ -109,74 +146,143 @@ static bool same_contents(const uint8_t *a, const uint8_t *b)
 	static const uint8_t zero[64];
 
 	for (size_t i = 0; i < page_bytes(); i += 64)
-		if (memcmp(a + i, zero, 64) && !memcmp(a + i, b + i, 64))
+		if (!memcmp(a + i, b + i, 64) && memcmp(a + i, zero, 64))
 			return true;
 	return false;
 }
 
-/* Frames change hands: is this one still behind that page? */
-static bool still_there(const struct area *area, uint64_t page)
-{
-	uint64_t offset = page * page_bytes(), pfn;
+enum { IN_TABLES = 1, IN_CORE = 2, BLANK = 4, LOST = 8 };
 
-	return !procfs_frames(area->view ? getpid() : area->pid,
-			      (area->view ? (uintptr_t)area->view : area->slot.addr) + offset,
-			      1, &pfn) && pfn == area->pfn[page];
-}
-
-enum look {
-	HIDDEN, SHOWN,
-	/* there is nothing to compare with */
-	BLANK,
-	LOST,
+struct judging {
+	struct area *area;
+	const struct kernel_view *view;
+	int mem;
+	/* Of each page, the enum above. */
+	uint8_t *mark;
+	/* RUN_BYTES each. */
+	uint8_t *own;
+	uint8_t *kernels;
 };
 
-static enum look core_shows(const struct area *area, const struct kernel_view *view,
-			    int mem, uint64_t page)
+/* Pages with frames that follow on each other, as long as they fit. */
+static uint64_t run_length(const struct area *area, uint64_t start)
 {
-	uint8_t own[PAGE_MAX_BYTES], kernels[PAGE_MAX_BYTES];
+	uint64_t length = 1, most = RUN_BYTES / page_bytes();
 
-	if (!area_read(area, mem, page, own))
-		return area->view ? LOST : BLANK;
-	if (is_blank(own))
-		return BLANK;
-	return !kcore_read_page(view->kcore, area->pfn[page], kernels) &&
-	       same_contents(own, kernels) ? SHOWN : HIDDEN;
+	while (length < most && start + length < area->pages &&
+	       area->pfn[start + length] == area->pfn[start] + length)
+		length++;
+	return length;
 }
 
-static void judge_page(struct area *area, const struct kernel_view *view, int mem,
-		       uint64_t page)
+/* What the guest has there; false if not all of it can be read. */
+static bool read_own(const struct judging *j, uint64_t start, uint64_t length)
 {
-	bool tables = view->tables && ptdump_maps_pfn(view->tables, area->pfn[page]);
-	enum look core = view->kcore ? core_shows(area, view, mem, page) : HIDDEN;
+	uint64_t size = length * page_bytes(), offset = start * page_bytes();
 
-	/* given back since, and in the direct map for that reason */
-	if ((tables || core != HIDDEN) && !still_there(area, page)) {
-		area->present--;
-		return;
+	if (j->area->view)
+		return copy(j->own, j->area->view + offset, size);
+	return j->mem >= 0 && pread(j->mem, j->own, size, j->area->addr + offset) ==
+			      (ssize_t)size;
+}
+
+static void compare(const struct judging *j, uint64_t start, uint64_t length)
+{
+	for (uint64_t i = 0; i < length; i++) {
+		const uint8_t *own = j->own + i * page_bytes();
+
+		if (is_blank(own))
+			j->mark[start + i] |= BLANK;
+		else if (same_contents(own, j->kernels + i * page_bytes()))
+			j->mark[start + i] |= IN_CORE;
 	}
-	area->blank += core == BLANK;
-	if (core == LOST)
-		area->error = EHWPOISON;
-	area->in_tables += tables;
-	area->in_core += core == SHOWN;
-	area->reachable += tables || core == SHOWN;
+}
+
+/* What cannot be read as a whole is read page by page, which tells which it is. */
+static void look_into_core(const struct judging *j, uint64_t start, uint64_t length)
+{
+	const struct area *area = j->area;
+	bool own = read_own(j, start, length);
+
+	if (own && !kcore_read_frames(j->view->kcore, area->pfn[start], length, j->kernels))
+		compare(j, start, length);
+	else if (length == 1)
+		j->mark[start] |= own || !area->view ? BLANK : LOST;
+	else
+		for (uint64_t i = 0; i < length; i++)
+			look_into_core(j, start + i, 1);
+}
+
+/* Frames change hands: those behind other pages by now tell nothing of these. */
+static void count(const struct judging *j, const uint64_t *now)
+{
+	struct area *area = j->area;
+
+	for (uint64_t i = 0; i < area->pages; i++) {
+		uint8_t mark = j->mark[i];
+
+		if (!area->pfn[i])
+			continue;
+		if (mark && now[i] != area->pfn[i]) {
+			/* given back since, and in the direct map for that reason */
+			area->present--;
+			continue;
+		}
+		area->in_tables += !!(mark & IN_TABLES);
+		area->in_core += !!(mark & IN_CORE);
+		area->blank += !!(mark & BLANK);
+		area->reachable += !!(mark & (IN_TABLES | IN_CORE));
+		if (mark & LOST)
+			area->error = EHWPOISON;
+	}
+}
+
+static void mark_pages(const struct judging *j)
+{
+	const struct area *area = j->area;
+	uint64_t length;
+
+	for (uint64_t i = 0; i < area->pages; i += length) {
+		length = area->pfn[i] ? run_length(area, i) : 1;
+		if (!area->pfn[i])
+			continue;
+		for (uint64_t k = i; j->view->tables && k < i + length; k++)
+			if (ptdump_maps_pfn(j->view->tables, area->pfn[k]))
+				j->mark[k] |= IN_TABLES;
+		if (j->view->kcore)
+			look_into_core(j, i, length);
+	}
 }
 
 void area_judge(struct area *area, const struct kernel_view *view)
 {
-	char path[64];
-	int mem;
+	struct judging j = { .area = area, .view = view, .mem = -1 };
+	uint64_t *now;
+	int err = 0;
 
-	if (area->error)
+	if (area->error || !area->pfn)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/mem", area->pid);
-	mem = open(path, O_RDONLY | O_CLOEXEC);
-	for (uint64_t i = 0; i < area->pages; i++)
-		if (area->pfn[i])
-			judge_page(area, view, mem, i);
-	if (mem >= 0)
-		close(mem);
+	j.mark = calloc(area->pages, 1);
+	j.own = malloc(2 * RUN_BYTES);
+	now = calloc(area->pages, sizeof(*now));
+	if (j.mark && j.own && now) {
+		j.kernels = j.own + RUN_BYTES;
+		if (!area->view)
+			j.mem = openat(area->process->dir, "mem", O_RDONLY | O_CLOEXEC);
+		mark_pages(&j);
+		err = frames_of(area, now);
+		if (!err)
+			count(&j, now);
+		if (j.mem >= 0)
+			close(j.mem);
+	} else {
+		err = -ENOMEM;
+	}
+	if (err)
+		area->error = -err;
+	free(now);
+	free(j.own);
+	free(j.mark);
 }
 
 void area_free(struct area *area)
@@ -184,4 +290,6 @@ void area_free(struct area *area)
 	if (area->view)
 		munmap(area->view, area->pages * page_bytes());
 	free(area->pfn);
+	area->view = NULL;
+	area->pfn = NULL;
 }

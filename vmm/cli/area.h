@@ -1,29 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* One piece of guest memory, its frames, and what the kernel can do to them. */
+/*
+ * A piece of guest memory, of AREA_BYTES at most, its frames, and what the kernel
+ * can do to them.  What a whole VM takes at a time is bounded by the number of
+ * pieces.
+ */
 #ifndef OFFMAP_AREA_H
 #define OFFMAP_AREA_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "kernel.h"
-#include "slots.h"
+#include "process.h"
+
+#define AREA_BYTES (1UL << 30)
 
 struct area {
-	pid_t pid;
-	struct slot_line slot;
-	/* Of a mapping without a slot: what is mapped. */
-	char path[64];
-
-	/* Only what the VMM has mapped of it can be seen: the guest may have more. */
-	bool partly;
+	struct process *process;
+	/* Its place in the list of parts of a report. */
+	size_t part;
+	/* In the process; of a guest_memfd that is taken, an offset in that. */
+	uint64_t addr;
+	/* -1: read through the process. */
+	int gmem_fd;
 
 	uint64_t pages;
-	/* errno why this area could not be looked at, or not all of it; or 0. */
+	/* errno why it could not be looked at, or not all of it; or 0. */
 	int error;
-	/* Frame of each page, 0 where there is none. */
+	/* Frame of each page, 0 where there is none; NULL if no page has one. */
 	uint64_t *pfn;
 	/* Pages that have one; those that have lost it when they are judged do not count. */
 	uint64_t present;

@@ -3,23 +3,28 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
 
+#include "audit.h"
 #include "cmd.h"
 #include "json.h"
-#include "report.h"
+#include "look.h"
+#include "vms.h"
 
-static const char *through(const struct area *area)
+static const char *through(const struct part *part)
 {
-	if (area->error)
-		return strerror(area->error);
-	if (area->in_tables && area->in_core)
+	if (part->error)
+		return strerror(part->error);
+	if (part->in_tables && part->in_core)
 		return "direct map: page tables, kcore reads it";
-	if (area->in_tables)
+	if (part->in_tables)
 		return "direct map: page tables";
-	return area->in_core ? "direct map: kcore reads it" : "-";
+	return part->in_core ? "direct map: kcore reads it" : "-";
 }
 
 /* Names of other people's processes and files: a terminal is to obey none. */
@@ -37,165 +42,276 @@ static void print_size(uint64_t size)
 		printf("%8" PRIu64 " K", size >> 10);
 }
 
-static void print_vm(const struct vm_report *report)
+static void print_part(const struct vm_report *report, const struct part *p)
+{
+	if (report->from_kvm && p->slot.slot >= 0)
+		printf("  %-5d 0x%012" PRIx64 " ", p->slot.slot, p->slot.gpa);
+	else
+		printf("  %-5s 0x%012" PRIx64 " ", "-", p->slot.addr);
+	print_size(p->slot.size);
+	printf("  %-9s %9" PRIu64 " %9" PRIu64 "  %s%s", part_kind_name(p->kind), p->present,
+	       p->reachable, through(p), *p->path ? "  " : "");
+	print_name(p->path);
+	printf("%s\n", p->partly ? ", only what the VMM has touched: it has closed the file" : "");
+}
+
+/* A guest_memfd that is in no memslot, and has nothing in it, is not of interest. */
+static bool is_shown(const struct part *p)
+{
+	return p->kind != PART_UNBOUND || p->present || p->error;
+}
+
+void audit_print_vm(const struct vm_report *report)
 {
 	print_name(report->vm.name);
-	printf(", process %d, VM %d: ", report->vm.pid, report->vm.vm_fd);
-	if (report->error)
-		printf("cannot be looked at: %s\n", strerror(report->error));
-	else if (report->from_shim)
-		printf("%zu memslots\n", report->nr_areas);
+	printf(", process %d, VM ", report->vm.pid);
+	if (report->vm.vm_fd >= 0)
+		printf("%d: ", report->vm.vm_fd);
 	else
-		printf("started without offmap, so its memslots are not known; its %zu large mappings\n",
-		       report->nr_areas);
-	if (report->nr_areas)
+		printf("%s: ", report->directory);
+	if (report->from_kvm)
+		printf("%zu memslots\n", report->nr_parts);
+	else
+		printf("its memslots are not known; its %zu large mappings\n",
+		       report->nr_parts);
+	if (report->nr_parts)
 		printf("  %-5s %-14s %10s  %-9s %9s %9s  %s\n", "slot",
-		       report->from_shim ? "guest address" : "address", "size",
+		       report->from_kvm ? "guest address" : "address", "size",
 		       "kind", "present", "reachable", "through");
-	for (size_t i = 0; i < report->nr_areas; i++) {
-		const struct area *a = &report->area[i];
-
-		if (report->from_shim)
-			printf("  %-5u 0x%012" PRIx64 " ", a->slot.slot, a->slot.gpa);
-		else
-			printf("  %-5s 0x%012" PRIx64 " ", "-", a->slot.addr);
-		print_size(a->slot.size);
-		printf("  %-9s %9" PRIu64 " %9" PRIu64 "  %s%s",
-		       slot_kind_name(a->slot.kind), a->present, a->reachable,
-		       through(a), *a->path ? "  " : "");
-		print_name(a->path);
-		printf("%s\n", a->partly ? ", only what the VMM has touched: it has closed the file" : "");
-	}
+	for (size_t i = 0; i < report->nr_parts; i++)
+		if (is_shown(&report->part[i]))
+			print_part(report, &report->part[i]);
 	printf("  %s: the kernel can reach %" PRIu64 " of %" PRIu64 " pages",
 	       verdict_name(report->verdict), report->reachable, report->present);
 	if (report->known)
-		printf(", and %" PRIu64 " of ROMs and the first MiB", report->known);
+		printf(", and %" PRIu64 " of ROMs, the first MiB and KVM", report->known);
+	if (report->verdict == UNKNOWN)
+		printf("; %s", report->why);
 	printf("\n");
+	if (report->anonymous)
+		printf("  its process has %" PRIu64 " KiB of anonymous memory, in the direct map as of any process\n",
+		       report->anonymous >> 10);
 }
 
-static void print_area_json(struct json *json, const struct vm_report *report,
-			    const struct area *a)
+static void print_part_json(struct json *json, const struct vm_report *report,
+			    const struct part *p)
 {
 	json_object(json, NULL);
-	if (report->from_shim) {
-		json_number(json, "slot", a->slot.slot);
-		json_number(json, "guest_address", a->slot.gpa);
-	} else {
-		json_string(json, "mapping", a->path);
+	if (report->from_kvm && p->slot.slot >= 0) {
+		json_number(json, "slot", p->slot.slot);
+		json_number(json, "address_space", p->slot.as);
+		json_number(json, "guest_address", p->slot.gpa);
+	} else if (!report->from_kvm) {
+		json_string(json, "mapping", p->path);
 	}
-	json_number(json, "address", a->slot.addr);
-	json_number(json, "size", a->slot.size);
-	json_string(json, "kind", slot_kind_name(a->slot.kind));
-	json_bool(json, "partly", a->partly);
-	json_number(json, "pages", a->pages);
-	json_number(json, "present", a->present);
-	json_number(json, "reachable", a->reachable);
-	json_number(json, "in_page_tables", a->in_tables);
-	json_number(json, "in_kcore", a->in_core);
-	json_number(json, "blank", a->blank);
-	json_string(json, "error", a->error ? strerror(a->error) : NULL);
+	json_number(json, "address", p->slot.addr);
+	json_number(json, "size", p->slot.size);
+	json_string(json, "kind", part_kind_name(p->kind));
+	if (p->slot.backing == BACKED_BY_GMEM) {
+		json_number(json, "guest_memfd", p->slot.inode);
+		json_number(json, "offset", p->slot.offset);
+	}
+	json_bool(json, "partly", p->partly);
+	json_number(json, "pages", p->pages);
+	json_number(json, "present", p->present);
+	json_number(json, "reachable", p->reachable);
+	json_number(json, "in_page_tables", p->in_tables);
+	json_number(json, "in_kcore", p->in_core);
+	json_number(json, "blank", p->blank);
+	json_string(json, "error", p->error ? strerror(p->error) : NULL);
 	json_end(json);
 }
 
-static void print_json(const struct kernel_view *view,
-		       const struct vm_report *reports, size_t nr)
+void audit_print_json(struct json *json, const struct vm_report *report)
+{
+	json_object(json, NULL);
+	json_number(json, "pid", report->vm.pid);
+	json_string(json, "name", report->vm.name);
+	if (report->vm.vm_fd >= 0)
+		json_number(json, "vm_fd", report->vm.vm_fd);
+	else
+		json_string(json, "vm_fd", NULL);
+	json_bool(json, "memslots_known", report->from_kvm);
+	json_string(json, "verdict", verdict_name(report->verdict));
+	json_string(json, "why", *report->why ? report->why : NULL);
+	json_string(json, "error", report->error ? strerror(report->error) : NULL);
+	json_number(json, "present", report->present);
+	json_number(json, "reachable", report->reachable);
+	json_number(json, "reachable_rom_and_window", report->known);
+	json_number(json, "process_anonymous_bytes", report->anonymous);
+	json_array(json, "areas");
+	for (size_t i = 0; i < report->nr_parts; i++)
+		if (is_shown(&report->part[i]))
+			print_part_json(json, report, &report->part[i]);
+	json_end(json);
+	json_end(json);
+}
+
+int audit_status(int status, const struct vm_report *report)
+{
+	if (report->verdict == REACHABLE || status == EXIT_NO)
+		return EXIT_NO;
+	return report->verdict == UNKNOWN ? EXIT_UNKNOWN : status;
+}
+
+/* One line on a terminal. */
+struct line {
+	bool is_terminal;
+	bool is_written;
+	size_t vm;
+	size_t nr_vms;
+	pid_t pid;
+};
+
+static void show_progress(const struct report_progress *progress, void *data)
+{
+	struct line *line = data;
+
+	if (!line->is_terminal)
+		return;
+	line->is_written = true;
+	fprintf(stderr, "\r\033[Koffmap: VM %zu of %zu, process %d: %" PRIu64 " of %" PRIu64 " MiB",
+		line->vm, line->nr_vms, line->pid, progress->done >> 20,
+		progress->bytes >> 20);
+}
+
+static void clear(struct line *line)
+{
+	if (line->is_written)
+		fputs("\r\033[K", stderr);
+	line->is_written = false;
+}
+
+/* How fast it is on a slow machine, and something for a start. */
+static unsigned int default_seconds(void)
+{
+	struct sysinfo info;
+
+	return 60 + (sysinfo(&info) ? 0 : info.totalram * info.mem_unit >> 30);
+}
+
+static int look_at_all(const struct look *given, const struct vm_entry *vms, size_t nr,
+		       struct json *json)
+{
+	struct line line = { .is_terminal = isatty(STDERR_FILENO), .nr_vms = nr };
+	struct look look = *given;
+	int status = EXIT_YES;
+	size_t left = nr;
+
+	look.progress = show_progress;
+	look.data = &line;
+	for (size_t i = 0; i < nr; i++) {
+		struct vm_report report = { .vm = vms[i].vm };
+
+		strcpy(report.directory, vms[i].directory);
+		line.vm = i + 1;
+		line.pid = vms[i].vm.pid;
+		look_at(&look, &report);
+		clear(&line);
+		if (report.error == ESRCH && !vms_exist(look.debugfs, report.directory)) {
+			/* it has ended, and has no memory any more */
+			left--;
+		} else {
+			if (json)
+				audit_print_json(json, &report);
+			else
+				audit_print_vm(&report);
+			status = audit_status(status, &report);
+		}
+		report_free(&report);
+	}
+	if (!left)
+		warn("all VMs have ended meanwhile");
+	return left ? status : EXIT_NO_VM;
+}
+
+static int audit_vms(const struct look *look, const struct vm_entry *vms, size_t nr,
+		     bool as_json)
 {
 	struct json json = { .to = stdout };
+	int tables, kcore, status;
 
-	json_object(&json, NULL);
-	json_bool(&json, "page_tables", view->tables != NULL);
-	json_bool(&json, "kcore", view->kcore != NULL);
-	json_array(&json, "vms");
-	for (size_t i = 0; i < nr; i++) {
+	kernel_find_sources(&tables, &kcore);
+	if (tables && kcore)
+		return fail(EXIT_UNKNOWN, "%s; and %s", kernel_tables_advice(tables),
+			    kernel_kcore_advice(kcore));
+	if (as_json) {
 		json_object(&json, NULL);
-		json_number(&json, "pid", reports[i].vm.pid);
-		json_string(&json, "name", reports[i].vm.name);
-		json_number(&json, "vm_fd", reports[i].vm.vm_fd);
-		json_bool(&json, "memslots_known", reports[i].from_shim);
-		json_string(&json, "verdict", verdict_name(reports[i].verdict));
-		json_string(&json, "error", reports[i].error ?
-			    strerror(reports[i].error) : NULL);
-		json_number(&json, "present", reports[i].present);
-		json_number(&json, "reachable", reports[i].reachable);
-		json_number(&json, "reachable_rom_and_window", reports[i].known);
-		json_array(&json, "areas");
-		for (size_t j = 0; j < reports[i].nr_areas; j++)
-			print_area_json(&json, &reports[i], &reports[i].area[j]);
+		json_bool(&json, "page_tables", !tables);
+		json_bool(&json, "kcore", !kcore);
+		json_array(&json, "vms");
+	} else {
+		if (tables)
+			printf("without the page tables, blank pages cannot be judged: %s\n",
+			       kernel_tables_advice(tables));
+		if (kcore)
+			printf("without /proc/kcore: %s\n", kernel_kcore_advice(kcore));
+	}
+	status = look_at_all(look, vms, nr, as_json ? &json : NULL);
+	if (as_json) {
 		json_end(&json);
+		json_string(&json, "error", NULL);
 		json_end(&json);
 	}
-	json_end(&json);
-	json_end(&json);
+	return status;
 }
 
-void audit_print(const struct kernel_view *view, const struct vm_report *reports,
-		 size_t nr)
+static int audit(pid_t pid, const struct look *look, bool as_json)
 {
-	if (!view->tables)
-		printf("without the page tables (%s): blank pages cannot be judged\n",
-		       strerror(view->tables_error));
-	if (!view->kcore)
-		printf("without /proc/kcore (%s)\n", strerror(view->kcore_error));
-	for (size_t i = 0; i < nr; i++)
-		print_vm(&reports[i]);
-}
-
-static int audit(pid_t pid, bool as_json)
-{
-	struct vm_report *reports;
-	struct kernel_view view;
-	struct vm_process *vms;
-	int status = EXIT_YES, err;
+	struct vm_entry *vms;
 	size_t nr;
+	int status, err = vms_find(look->debugfs, pid, &vms, &nr);
 
-	err = procfs_find_vms(pid, &vms, &nr);
-	if (err == -ENOENT || err == -ESRCH)
+	if (err == -ESRCH)
 		return fail(EXIT_NO_VM, "there is no process %d", pid);
 	if (err)
-		return fail(EXIT_UNKNOWN, "cannot look for VMs: %s%s", strerror(-err),
+		return fail(EXIT_UNKNOWN, "cannot look for VMs in /proc and %s: %s%s",
+			    look->debugfs, strerror(-err),
 			    err == -EACCES ? "; it takes root" : "");
-	reports = calloc(nr + 1, sizeof(*reports));
-	if (!reports)
-		return fail(EXIT_UNKNOWN, "out of memory");
-	for (size_t i = 0; i < nr; i++) {
-		reports[i].vm = vms[i];
-		report_find(&reports[i]);
-	}
-	/* after the frames: what is present by now has left the map, or never */
-	kernel_view_open(&view);
-	if (!view.tables && !view.kcore)
-		status = fail(EXIT_UNKNOWN, "neither the kernel's page tables (%s) nor /proc/kcore (%s) can be read",
-			      strerror(view.tables_error), strerror(view.kcore_error));
+	if (!nr && pid)
+		status = fail(EXIT_NO_VM, "process %d has no VM", pid);
 	else if (!nr)
-		status = fail(EXIT_NO_VM, pid ? "process %d has no VM" :
-			      "no process has a VM", pid);
-	for (size_t i = 0; !status && i < nr; i++)
-		report_judge(&reports[i], &view);
-	if (!status) {
-		(as_json ? print_json : audit_print)(&view, reports, nr);
-		for (size_t i = 0; i < nr; i++) {
-			if (reports[i].verdict == REACHABLE)
-				status = EXIT_NO;
-			else if (reports[i].verdict == UNKNOWN && !status)
-				status = EXIT_UNKNOWN;
-		}
-	}
-	for (size_t i = 0; i < nr; i++)
-		report_free(&reports[i]);
-	kernel_view_close(&view);
-	free(reports);
+		status = fail(EXIT_NO_VM, "no process has a VM");
+	else
+		status = audit_vms(look, vms, nr, as_json);
 	free(vms);
 	return status;
 }
 
+/* For completion: a line for each process that has a VM. */
+static int list_processes(const char *debugfs)
+{
+	struct vm_entry *vms;
+	size_t nr;
+	int err = vms_find(debugfs, 0, &vms, &nr);
+
+	if (err)
+		return fail(EXIT_UNKNOWN, "cannot look for VMs: %s", strerror(-err));
+	for (size_t i = 0; i < nr; i++)
+		if (!i || vms[i].vm.pid != vms[i - 1].vm.pid)
+			printf("%d\n", vms[i].vm.pid);
+	free(vms);
+	return nr ? EXIT_YES : EXIT_NO_VM;
+}
+
 static void usage(FILE *to)
 {
-	fputs("usage: offmap audit [--json] [--all | --pid PID]\n"
-	      "Tells for every memslot of every VM how many of its pages are present, and\n"
-	      "how many of those the kernel can reach, from the kernel's page tables\n"
-	      "(debugfs) and /proc/kcore.  Needs root.\n"
-	      "exit status: 0 none, 1 some, 2 the command line is wrong, 3 could not be\n"
-	      "told, 4 no VM\n", to);
+	fputs("usage: offmap audit [--json] [--timeout SECONDS] [--all | --pid PID]\n"
+	      "       offmap audit --list\n"
+	      "Tells for every memslot of every VM, as KVM lists them, how many of its pages\n"
+	      "are present, and how many of those the kernel can reach, from the kernel's page\n"
+	      "tables (debugfs) and /proc/kcore.  Needs root.\n"
+	      "  --timeout  for each VM, else 60 and one for each GiB of this machine\n"
+	      "  --list     print the processes that have a VM\n" EXIT_CODES, to);
+}
+
+static bool parse_number(const char *text, long *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtol(text, &end, 10);
+	return !errno && !*end && isdigit((unsigned char)*text) && *ret > 0 && *ret <= INT_MAX;
 }
 
 int cmd_audit(int argc, char **argv)
@@ -204,12 +320,14 @@ int cmd_audit(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },
 		{ "all", no_argument, NULL, 'a' },
 		{ "pid", required_argument, NULL, 'p' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "list", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
-	bool as_json = false, all = false;
-	long pid = 0;
-	char *end;
+	struct look look = { .debugfs = KVM_DEBUGFS, .seconds = default_seconds() };
+	bool as_json = false, all = false, list = false;
+	long pid = 0, seconds;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
@@ -220,12 +338,17 @@ int cmd_audit(int argc, char **argv)
 		case 'a':
 			all = true;
 			break;
+		case 'l':
+			list = true;
+			break;
 		case 'p':
-			errno = 0;
-			pid = strtol(optarg, &end, 10);
-			if (errno || *end || !isdigit((unsigned char)*optarg) ||
-			    pid <= 0 || pid > INT32_MAX)
+			if (!parse_number(optarg, &pid))
 				return fail(EXIT_USAGE, "'%s' is no process id", optarg);
+			break;
+		case 't':
+			if (!parse_number(optarg, &seconds))
+				return fail(EXIT_USAGE, "'%s' is no number of seconds", optarg);
+			look.seconds = seconds;
 			break;
 		case 'h':
 			usage(stdout);
@@ -235,9 +358,9 @@ int cmd_audit(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (optind < argc || (all && pid)) {
+	if (optind < argc || (all && pid) || (list && (as_json || pid))) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}
-	return audit(pid, as_json);
+	return list ? list_processes(look.debugfs) : audit(pid, &look, as_json);
 }

@@ -5,18 +5,23 @@
 
 #include <stdbool.h>
 
+/* The same for all commands; docs and --help have this table. */
 enum {
 	EXIT_YES = 0,
 	/* probe: cannot; audit: something is reachable; demo: not as promised */
 	EXIT_NO = 1,
-	EXIT_USAGE = 2,
-	EXIT_UNKNOWN = 3,	/* audit, demo: could not be told */
-	EXIT_NO_VM = 4,		/* audit: nothing to look at */
-	/* run: as env(1) and nohup(1) have them */
+	EXIT_USAGE = 2,		/* the command line is wrong; of run: EXIT_REFUSED */
+	EXIT_UNKNOWN = 3,	/* it could not be told, or not be printed */
+	EXIT_NO_VM = 4,		/* there is nothing to look at */
+	/* run, whose other statuses are those of the VMM: as env(1) and nohup(1) */
 	EXIT_REFUSED = 125,
 	EXIT_CANNOT_RUN = 126,
 	EXIT_NOT_FOUND = 127,
 };
+
+#define EXIT_CODES \
+	"exit status: 0 yes, or done; 1 no; 2 the command line is wrong; 3 it could not be\n" \
+	"told or printed; 4 there is no VM\n"
 
 struct command {
 	const char *name;
@@ -27,9 +32,13 @@ struct command {
 int cmd_probe(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_stat(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 
-/* To stderr, as "offmap: …"; the first gives what it was given. */
+/*
+ * To stderr, as "offmap: …"; the first gives what it was given.  A command with
+ * --json that fails prints no document: main() does, with the words of fail().
+ */
 int fail(int status, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
 #include "kernel.h"
+
+#define DEBUGFS "/sys/kernel/debug"
+#define DEBUGFS_MAGIC 0x64626720
 
 void kernel_view_open(struct kernel_view *ret_view)
 {
@@ -13,4 +21,55 @@ void kernel_view_close(struct kernel_view *view)
 	ptdump_free(view->tables);
 	kcore_close(view->kcore);
 	*view = (struct kernel_view){ 0 };
+}
+
+void kernel_find_sources(int *ret_tables, int *ret_kcore)
+{
+	int tables = open(PTDUMP_FILE, O_RDONLY | O_CLOEXEC);
+	struct kcore *kcore;
+
+	*ret_tables = tables < 0 ? errno : 0;
+	if (tables >= 0)
+		close(tables);
+	*ret_kcore = -kcore_open(&kcore);
+	if (!*ret_kcore)
+		kcore_close(kcore);
+}
+
+static const char *debugfs_advice(int error, const char *missing)
+{
+	struct statfs fs;
+
+	if (error == EACCES || error == EPERM)
+		return "only root can read " DEBUGFS;
+	if (error != ENOENT)
+		return "the file in " DEBUGFS " cannot be read";
+	if (statfs(DEBUGFS, &fs))
+		return "there is no " DEBUGFS ": the kernel lacks CONFIG_DEBUG_FS, or sysfs is not mounted";
+	if (fs.f_type != DEBUGFS_MAGIC)
+		return "debugfs is not mounted: mount -t debugfs debugfs " DEBUGFS;
+	return missing;
+}
+
+const char *kernel_tables_advice(int error)
+{
+	if (error == EPROTO)
+		return PTDUMP_FILE " does not show the direct map in a form that is known";
+	return debugfs_advice(error, "there is no " PTDUMP_FILE ": the kernel lacks CONFIG_PTDUMP_DEBUGFS");
+}
+
+const char *kernel_kcore_advice(int error)
+{
+	if (error == ENOENT)
+		return "there is no /proc/kcore: the kernel lacks CONFIG_PROC_KCORE";
+	if (error == EACCES || error == EPERM)
+		return "only root with CAP_SYS_RAWIO can read /proc/kcore, and nobody under lockdown=confidentiality";
+	return "/proc/kcore cannot be read";
+}
+
+const char *kernel_memslots_advice(int error)
+{
+	if (error == EPROTO || error == ENODATA)
+		return "KVM lists its memslots in a form that is not known";
+	return debugfs_advice(error, "KVM does not list its memslots in " DEBUGFS "/kvm: the kernel lacks the series, or has an older one");
 }

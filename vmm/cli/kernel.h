@@ -21,4 +21,15 @@ struct kernel_view {
 void kernel_view_open(struct kernel_view *ret_view);
 void kernel_view_close(struct kernel_view *view);
 
+/*
+ * Can the kernel be asked at all?  An errno each, or 0.  The page tables themselves
+ * are not read, which takes its time.
+ */
+void kernel_find_sources(int *ret_tables, int *ret_kcore);
+
+/* Why a source is not to be had, and what to do: a sentence; error is an errno. */
+const char *kernel_tables_advice(int error);
+const char *kernel_kcore_advice(int error);
+const char *kernel_memslots_advice(int error);
+
 #endif

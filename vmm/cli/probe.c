@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "cmd.h"
+#include "counters.h"
 #include "json.h"
+#include "kernel.h"
 #include "offmap.h"
+#include "report.h"
 #include "vmm_file.h"
 
 static void usage(FILE *to)
@@ -14,12 +19,35 @@ static void usage(FILE *to)
 	fputs("usage: offmap probe [--json] [VMM]\n"
 	      "Tells whether this machine can keep guest memory out of the direct map,\n"
 	      "and whether a VMM can be run that way, and why not.\n"
-	      "exit status: 0 it can, 1 it cannot, 2 the command line is wrong, or the answer\n"
-	      "could not be had or printed\n", to);
+	      EXIT_CODES, to);
 }
 
-static void print_human(const struct offmap_support *s, const char *release,
-			const char *vmm, enum vmm_verdict verdict)
+/* What audit and stat would say here. */
+struct look {
+	/* why audit cannot, or NULL */
+	const char *audit;
+	/* NULL: the kernel does not count */
+	const char *fast_path;
+};
+
+static struct look find_look(void)
+{
+	struct counter_values values;
+	struct look look = { 0 };
+	int tables, kcore;
+
+	kernel_find_sources(&tables, &kcore);
+	if (tables)
+		look.audit = kernel_tables_advice(tables);
+	else if (access(KVM_DEBUGFS, R_OK | X_OK))
+		look.audit = kernel_memslots_advice(errno);
+	if (!counters_read("/proc/vmstat", &values))
+		look.fast_path = fast_path_name(fast_path_of(&values));
+	return look;
+}
+
+static void print_human(const struct offmap_support *s, const struct look *look,
+			const char *release, const char *vmm, enum vmm_verdict verdict)
 {
 	bool can = s->features & OFFMAP_CAN_PROTECT;
 
@@ -33,14 +61,17 @@ static void print_human(const struct offmap_support *s, const char *release,
 		       "yes: memory is filled by the kernel" :
 		       "no: memory is filled through a mapping");
 		printf("memslots  %u\n", s->max_slots);
+		printf("blocks    %s\n", look->fast_path ? look->fast_path :
+		       "not counted by this kernel");
 	}
+	printf("audit     %s%s\n", look->audit ? "no: " : "yes", look->audit ? look->audit : "");
 	if (vmm)
 		printf("vmm       %s: %s %s\n", verdict ? "no" : "yes", vmm,
 		       vmm_verdict_text(verdict));
 }
 
-static void print_json(const struct offmap_support *s, const char *release,
-		       const char *vmm, enum vmm_verdict verdict)
+static void print_json(const struct offmap_support *s, const struct look *look,
+		       const char *release, const char *vmm, enum vmm_verdict verdict)
 {
 	struct json json = { .to = stdout };
 
@@ -53,6 +84,10 @@ static void print_json(const struct offmap_support *s, const char *release,
 	json_number(&json, "errno", s->error);
 	json_number(&json, "guest_memfd_flags", s->guest_memfd_flags);
 	json_number(&json, "memslots", s->max_slots);
+	json_string(&json, "fast_path", look->fast_path);
+	json_bool(&json, "audit", !look->audit);
+	json_string(&json, "audit_reason_text", look->audit);
+	json_string(&json, "error", NULL);
 	if (vmm) {
 		json_object(&json, "vmm");
 		json_string(&json, "path", vmm);
@@ -72,6 +107,7 @@ int cmd_probe(int argc, char **argv)
 	};
 	enum vmm_verdict verdict = VMM_FINE;
 	struct offmap_support support;
+	struct look look;
 	char path[PATH_MAX];
 	const char *vmm = NULL;
 	struct utsname uts;
@@ -96,11 +132,12 @@ int cmd_probe(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (uname(&uts) || offmap_probe(-1, &support))
-		return fail(EXIT_USAGE, "cannot ask this machine");
+		return fail(EXIT_UNKNOWN, "cannot ask this machine: %s", strerror(errno));
 	if (optind < argc) {
 		verdict = vmm_file_check(argv[optind], path);
 		vmm = *path ? path : argv[optind];
 	}
-	(as_json ? print_json : print_human)(&support, uts.release, vmm, verdict);
+	look = find_look();
+	(as_json ? print_json : print_human)(&support, &look, uts.release, vmm, verdict);
 	return support.features & OFFMAP_CAN_PROTECT && !verdict ? EXIT_YES : EXIT_NO;
 }

@@ -1,140 +1,470 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "page.h"
 #include "report.h"
+#include "vms.h"
 
-/* Of a VMM without the shim, mappings that could hold a guest. */
+/* Mappings that could hold a guest. */
 #define MIN_MAPPING (1UL << 20)
+/* Of ROMs; more of them could be memory of a guest under another name. */
+#define MAX_ROM (16UL << 20)
+#define FIRST_MIB (1UL << 20)
+/* Pieces with frames that are at hand before the page tables are read. */
+#define MAX_AREAS 16
+/* Pieces that report_find() takes. */
+#define MAX_FOUND 64
 
-static struct area *add_area(struct vm_report *report)
+#define MEM_READONLY 2
+
+static void explain(struct vm_report *report, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The first reason counts. */
+static void explain(struct vm_report *report, const char *format, ...)
 {
-	struct area *more;
+	va_list ap;
 
-	more = realloc(report->area, (report->nr_areas + 1) * sizeof(*more));
-	if (!more)
-		return NULL;
-	report->area = more;
-	more[report->nr_areas] = (struct area){
-		.pid = report->vm.pid, .slot.gmem_fd = -1
-	};
-	return &more[report->nr_areas++];
+	if (*report->why)
+		return;
+	va_start(ap, format);
+	vsnprintf(report->why, sizeof(report->why), format, ap);
+	va_end(ap);
 }
 
-/* A list is written while we read it: try until it is whole. */
-static int read_slots(const struct vm_process *vm, struct slot_line **slots, size_t *nr)
+static struct part *add_part(struct vm_report *report)
 {
-	int fd = procfs_take_fd(vm->pid, vm->slots_fd);
-	int err, tries = 100;
+	struct part *more;
 
-	if (fd < 0)
-		return fd;
-	while ((err = slots_read(fd, slots, nr)) == -EAGAIN && --tries)
-		usleep(10000);
-	close(fd);
-	return err;
-}
-
-static int add_slots(struct vm_report *report)
-{
-	struct slot_line *slots;
-	struct area *area;
-	size_t nr;
-	int err;
-
-	err = read_slots(&report->vm, &slots, &nr);
-	for (size_t i = 0; !err && i < nr; i++) {
-		if (slots[i].vm_fd != report->vm.vm_fd)
-			continue;
-		area = add_area(report);
-		if (area)
-			area->slot = slots[i];
-		else
-			err = -ENOMEM;
+	if (report->nr_parts % 64 == 0) {
+		more = realloc(report->part, (report->nr_parts + 64) * sizeof(*more));
+		if (!more)
+			return NULL;
+		report->part = more;
 	}
-	if (!err)
-		free(slots);
-	return err;
+	more = &report->part[report->nr_parts++];
+	*more = (struct part){ .gmem_fd = -1 };
+	return more;
+}
+
+static enum part_kind kind_of(const struct memslot *slot)
+{
+	switch (slot->backing) {
+	case BACKED_BY_GMEM:
+		return slot->no_direct_map ? PART_PROTECTED : PART_GMEM;
+	case BACKED_BY_NOTHING:
+		return PART_CLOSED;
+	case BACKED_BY_KVM:
+		return PART_KVM;
+	case BACKED_BY_PROCESS:
+		break;
+	}
+	if (slot->flags & MEM_READONLY)
+		return PART_ROM;
+	return slot->gpa + slot->size <= FIRST_MIB ? PART_WINDOW : PART_PLAIN;
+}
+
+/* The guest_memfd of a part; another part may have it already. */
+static void take_gmem(struct vm_report *report, struct part *part)
+{
+	for (struct part *p = report->part; p < part; p++) {
+		if (p->slot.backing != BACKED_BY_GMEM || p->slot.inode != part->slot.inode ||
+		    p->kind == PART_PLAIN)
+			continue;
+		part->gmem_fd = p->gmem_fd;
+		part->partly = p->partly;
+		part->error = p->error;
+		return;
+	}
+	part->gmem_fd = process_take_gmem(&report->process, part->slot.inode);
+	if (part->gmem_fd == -ENOENT)
+		/* closed by the VMM: its own page tables have to do */
+		part->partly = true;
+	else if (part->gmem_fd < 0)
+		part->error = -part->gmem_fd;
+	if (part->gmem_fd < 0)
+		part->gmem_fd = -1;
+}
+
+static int add_slot(struct vm_report *report, const struct memslot *slot)
+{
+	struct part *part = add_part(report);
+
+	if (!part)
+		return -ENOMEM;
+	part->slot = *slot;
+	part->kind = kind_of(slot);
+	if (slot->backing != BACKED_BY_GMEM)
+		return 0;
+	take_gmem(report, part);
+	if (!slot->private_only)
+		return 0;
+	/* what the guest shares is elsewhere */
+	part = add_part(report);
+	if (!part)
+		return -ENOMEM;
+	part->slot = *slot;
+	part->kind = PART_PLAIN;
+	return 0;
+}
+
+static void bound_roms(struct vm_report *report)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < report->nr_parts; i++)
+		if (report->part[i].kind == PART_ROM)
+			size += report->part[i].slot.size;
+	for (size_t i = 0; size > MAX_ROM && i < report->nr_parts; i++)
+		if (report->part[i].kind == PART_ROM)
+			report->part[i].kind = PART_PLAIN;
+}
+
+/* A PC shows its firmware below 4 GiB as well: the same memory is no more of it. */
+static void find_aliases(struct vm_report *report)
+{
+	for (size_t i = 0; i < report->nr_parts; i++) {
+		const struct part *window = &report->part[i];
+		uint64_t end = window->slot.addr + window->slot.size;
+
+		if (window->kind != PART_WINDOW || window->slot.gpa >= FIRST_MIB)
+			continue;
+		for (size_t k = 0; k < report->nr_parts; k++) {
+			struct part *p = &report->part[k];
+
+			if (p->kind == PART_PLAIN && p->slot.backing == BACKED_BY_PROCESS &&
+			    p->slot.addr >= window->slot.addr && p->slot.addr < end &&
+			    p->slot.size <= end - p->slot.addr)
+				p->kind = PART_WINDOW;
+		}
+	}
+}
+
+struct unbound_visit {
+	struct vm_report *report;
+	const char *debugfs;
+};
+
+/* What was in a memslot once can hold what a guest has written. */
+static int visit_unbound(int fd, const char *link, uint64_t inode, void *data)
+{
+	struct unbound_visit *visit = data;
+	struct vm_report *report = visit->report;
+	struct part *part;
+	struct stat st;
+
+	(void)fd;
+	if (!process_link_is_gmem(link))
+		return 0;
+	for (size_t i = 0; i < report->nr_parts; i++)
+		if (report->part[i].slot.backing == BACKED_BY_GMEM &&
+		    report->part[i].slot.inode == inode)
+			return 0;
+	if (vms_name_gmem(visit->debugfs, report->vm.pid, inode))
+		return 0;
+	part = add_part(report);
+	if (!part)
+		return -ENOMEM;
+	part->kind = PART_UNBOUND;
+	part->slot.backing = BACKED_BY_GMEM;
+	part->slot.inode = inode;
+	part->slot.slot = -1;
+	take_gmem(report, part);
+	/* closed meanwhile, or of another file system under that name */
+	if (part->gmem_fd < 0 && part->partly)
+		report->nr_parts--;
+	else if (part->gmem_fd >= 0 && !fstat(part->gmem_fd, &st) && st.st_size > 0)
+		part->slot.size = st.st_size & ~(page_bytes() - 1);
+	return 0;
+}
+
+static int add_memslots(struct vm_report *report, const char *debugfs)
+{
+	struct unbound_visit visit = { report, debugfs };
+	struct memslots slots;
+	int err = vms_read_memslots(debugfs, report->directory, &slots);
+
+	if (err)
+		return err;
+	report->from_kvm = true;
+	if (slots.process != report->process.pid)
+		err = -ESRCH;
+	for (size_t i = 0; !err && i < slots.nr; i++)
+		err = add_slot(report, &slots.slot[i]);
+	memslots_free(&slots);
+	bound_roms(report);
+	find_aliases(report);
+	return err ? err : process_for_each_fd(&report->process, visit_unbound, &visit);
 }
 
 static int add_mappings(struct vm_report *report)
 {
-	pid_t pid = report->vm.pid;
-	struct area *area;
+	struct part *part;
 	struct vma *vmas;
 	size_t nr;
-	int err = procfs_vmas(pid, &vmas, &nr);
+	int err = procfs_vmas(report->vm.pid, &vmas, &nr);
 
+	if (err)
+		return err;
 	for (size_t i = 0; !err && i < nr; i++) {
 		const struct vma *v = &vmas[i];
-		bool gmem = strstr(v->path, "kvm-gmem") != NULL;
+		bool gmem = process_link_is_gmem(v->path);
 
 		if (!gmem && (!v->writable || v->end - v->start < MIN_MAPPING ||
 			      v->path[0] == '['))
 			continue;
-		area = add_area(report);
-		if (!area) {
+		part = add_part(report);
+		if (!part) {
 			err = -ENOMEM;
 			break;
 		}
-		area->slot = (struct slot_line){
-			.addr = v->start, .size = v->end - v->start,
-			.kind = SLOT_UNKNOWN, .gmem_fd = -1,
-			.gmem_offset = v->offset,
-		};
-		snprintf(area->path, sizeof(area->path), "%.63s",
+		part->kind = PART_MAPPING;
+		part->slot.addr = v->start;
+		part->slot.size = v->end - v->start;
+		part->slot.offset = v->offset;
+		part->slot.slot = -1;
+		snprintf(part->path, sizeof(part->path), "%.63s",
 			 *v->path ? v->path : "anonymous");
 		if (gmem) {
-			area->slot.gmem_fd = procfs_find_fd(pid, v->inode, "kvm-gmem");
-			/* closed by the VMM: its own page tables have to do */
-			if (area->slot.gmem_fd < 0)
-				area->slot.gmem_fd = -1;
-			area->partly = area->slot.gmem_fd < 0;
+			part->slot.backing = BACKED_BY_GMEM;
+			part->slot.inode = v->inode;
+			take_gmem(report, part);
 		}
 	}
-	if (!err)
-		free(vmas);
+	free(vmas);
 	return err;
+}
+
+static int open_process(struct vm_report *report)
+{
+	int err = process_open(report->vm.pid, &report->process);
+
+	report->has_process = !err;
+	if (!err && !*report->directory)
+		snprintf(report->directory, sizeof(report->directory), "%d-%d",
+			 report->vm.pid, report->vm.vm_fd);
+	return err;
+}
+
+static int find_parts(struct vm_report *report, const char *debugfs)
+{
+	int err = open_process(report);
+
+	if (err)
+		return err;
+	err = add_memslots(report, debugfs);
+	if (report->from_kvm)
+		return err;
+	report->memslots_error = -err;
+	return add_mappings(report);
+}
+
+static bool has_memory(const struct part *part)
+{
+	return !part->error && part->kind != PART_CLOSED;
+}
+
+/* The next piece, from a part and a place in it; false at the end. */
+static bool next_area(struct vm_report *report, size_t *part, uint64_t *at,
+		      struct area *ret)
+{
+	struct part *p;
+
+	while (*part < report->nr_parts &&
+	       (!has_memory(&report->part[*part]) || *at == report->part[*part].slot.size)) {
+		(*part)++;
+		*at = 0;
+	}
+	if (*part == report->nr_parts)
+		return false;
+	p = &report->part[*part];
+	*ret = (struct area){ .process = &report->process, .part = *part, .gmem_fd = -1 };
+	ret->pages = (p->slot.size - *at < AREA_BYTES ? p->slot.size - *at : AREA_BYTES) /
+		     page_bytes();
+	if (p->gmem_fd >= 0) {
+		ret->gmem_fd = p->gmem_fd;
+		ret->addr = p->slot.offset + *at;
+	} else {
+		ret->addr = p->slot.addr + *at;
+	}
+	*at += ret->pages * page_bytes();
+	return true;
+}
+
+static bool is_known(enum part_kind kind)
+{
+	return kind == PART_ROM || kind == PART_WINDOW || kind == PART_KVM;
+}
+
+static void add_to_part(struct vm_report *report, const struct area *area)
+{
+	struct part *part = &report->part[area->part];
+
+	part->pages += area->pages;
+	part->present += area->present;
+	part->reachable += area->reachable;
+	part->in_tables += area->in_tables;
+	part->in_core += area->in_core;
+	part->blank += area->blank;
+	if (area->error)
+		part->error = area->error;
+}
+
+static void explain_part(struct vm_report *report, const struct part *part, bool tables)
+{
+	char name[32] = "a mapping";
+
+	if (part->kind == PART_UNBOUND)
+		snprintf(name, sizeof(name), "guest_memfd %" PRIu64, part->slot.inode);
+	else if (report->from_kvm)
+		snprintf(name, sizeof(name), "memslot %d", part->slot.slot);
+	if (part->error)
+		explain(report, "%s: %s", name, strerror(part->error));
+	else if (part->partly)
+		explain(report, "%s: the process has closed its guest_memfd, so that pages of the guest alone cannot be found",
+			name);
+	else if (!tables && part->blank)
+		explain(report, "%s: without the page tables, its %" PRIu64 " blank pages cannot be judged",
+			name, part->blank);
+}
+
+static void conclude(struct vm_report *report, bool tables)
+{
+	uint64_t in_slots = 0;
+
+	if (report->error)
+		explain(report, "it cannot be looked at: %s", report->error == ESRCH ?
+			"its process has ended" : strerror(report->error));
+	for (size_t i = 0; i < report->nr_parts; i++) {
+		const struct part *part = &report->part[i];
+
+		if (is_known(part->kind)) {
+			report->known += part->reachable;
+		} else {
+			report->present += part->present;
+			report->reachable += part->reachable;
+			in_slots += part->kind == PART_UNBOUND ? 0 : part->present;
+		}
+		explain_part(report, part, tables);
+	}
+	/* of nothing it cannot be said that it is absent */
+	if (!in_slots)
+		explain(report, report->nr_parts ? "no page of its memory is present" :
+			"it has no memory");
+	report->verdict = report->reachable ? REACHABLE : *report->why ? UNKNOWN : ABSENT;
 }
 
 void report_find(struct vm_report *report)
 {
+	uint64_t at = 0;
+	size_t part = 0;
 	int err;
 
-	report->from_shim = report->vm.slots_fd >= 0;
-	err = report->from_shim ? add_slots(report) : add_mappings(report);
-	if (err)
-		report->error = -err;
-	for (size_t i = 0; i < report->nr_areas; i++)
-		area_find_frames(&report->area[i]);
-}
+	report->area = calloc(MAX_FOUND, sizeof(*report->area));
+	err = report->area ? find_parts(report, KVM_DEBUGFS) : -ENOMEM;
+	while (!err && report->nr_areas < MAX_FOUND) {
+		struct area *area = &report->area[report->nr_areas];
 
-static bool is_known(enum slot_kind kind)
-{
-	return kind == SLOT_ROM || kind == SLOT_WINDOW;
+		if (!next_area(report, &part, &at, area))
+			break;
+		area_find_frames(area);
+		if (area->pfn || area->error) {
+			report->nr_areas++;
+		} else {
+			add_to_part(report, area);
+			area_free(area);
+		}
+	}
+	if (!err && part < report->nr_parts && report->nr_areas == MAX_FOUND)
+		err = -EFBIG;
+	report->error = -err;
 }
 
 void report_judge(struct vm_report *report, const struct kernel_view *view)
 {
-	bool blind = report->error || !report->nr_areas;
-
 	for (size_t i = 0; i < report->nr_areas; i++) {
-		struct area *area = &report->area[i];
-
-		area_judge(area, view);
-		report->present += area->present;
-		if (is_known(area->slot.kind))
-			report->known += area->reachable;
-		else
-			report->reachable += area->reachable;
-		/* without the page tables, blank pages were not looked at */
-		if (area->error || area->partly || (!view->tables && area->blank))
-			blind = true;
+		area_judge(&report->area[i], view);
+		add_to_part(report, &report->area[i]);
 	}
-	report->verdict = report->reachable ? REACHABLE : blind ? UNKNOWN : ABSENT;
+	conclude(report, view->tables);
+}
+
+/* Judges the pieces at hand, by page tables that are newer than their frames. */
+static void judge_areas(struct vm_report *report, bool *tables)
+{
+	struct kernel_view view;
+
+	if (!report->nr_areas)
+		return;
+	kernel_view_open(&view);
+	if (!view.tables)
+		*tables = false;
+	if (!view.tables && !view.kcore)
+		explain(report, "neither the page tables nor /proc/kcore can be read");
+	for (size_t i = 0; i < report->nr_areas; i++) {
+		area_judge(&report->area[i], &view);
+		add_to_part(report, &report->area[i]);
+		area_free(&report->area[i]);
+	}
+	report->nr_areas = 0;
+	kernel_view_close(&view);
+}
+
+static void look_at_areas(struct vm_report *report, struct report_progress *progress)
+{
+	bool tables = true;
+	uint64_t at = 0;
+	size_t part = 0;
+
+	for (size_t i = 0; progress && i < report->nr_parts; i++)
+		if (has_memory(&report->part[i]))
+			progress->bytes += report->part[i].slot.size;
+	while (next_area(report, &part, &at, &report->area[report->nr_areas])) {
+		struct area *area = &report->area[report->nr_areas];
+
+		area_find_frames(area);
+		if (progress)
+			progress->done += area->pages * page_bytes();
+		if (!area->pfn) {
+			add_to_part(report, area);
+			area_free(area);
+			continue;
+		}
+		if (++report->nr_areas == MAX_AREAS)
+			judge_areas(report, &tables);
+	}
+	judge_areas(report, &tables);
+	if (!report->error && !process_lives(&report->process))
+		report->error = ESRCH;
+	if (!report->from_kvm)
+		explain(report, "%s", kernel_memslots_advice(report->memslots_error));
+	conclude(report, tables);
+	if (!report->from_kvm)
+		report->verdict = UNKNOWN;
+}
+
+void report_make(struct vm_report *report, const char *debugfs,
+		 struct report_progress *progress)
+{
+	int err;
+
+	report->area = calloc(MAX_AREAS, sizeof(*report->area));
+	err = report->area ? find_parts(report, debugfs) : -ENOMEM;
+	report->error = -err;
+	if (err) {
+		conclude(report, true);
+		return;
+	}
+	report->anonymous = process_anonymous(&report->process);
+	look_at_areas(report, progress);
 }
 
 const char *verdict_name(enum verdict verdict)
@@ -148,9 +478,39 @@ const char *verdict_name(enum verdict verdict)
 	return names[verdict];
 }
 
+const char *part_kind_name(enum part_kind kind)
+{
+	static const char *const names[NR_PART_KINDS] = {
+		[PART_PROTECTED] = "protected",
+		[PART_GMEM] = "gmem",
+		[PART_PLAIN] = "plain",
+		[PART_ROM] = "rom",
+		[PART_WINDOW] = "window",
+		[PART_KVM] = "kvm",
+		[PART_CLOSED] = "closed",
+		[PART_UNBOUND] = "unbound",
+		[PART_MAPPING] = "mapping",
+	};
+
+	return names[kind];
+}
+
 void report_free(struct vm_report *report)
 {
 	for (size_t i = 0; i < report->nr_areas; i++)
 		area_free(&report->area[i]);
 	free(report->area);
+	for (size_t i = 0; i < report->nr_parts; i++) {
+		int fd = report->part[i].gmem_fd;
+
+		for (size_t k = i; fd >= 0 && k < report->nr_parts; k++)
+			if (report->part[k].gmem_fd == fd)
+				report->part[k].gmem_fd = -1;
+		if (fd >= 0)
+			close(fd);
+	}
+	free(report->part);
+	if (report->has_process)
+		process_close(&report->process);
+	*report = (struct vm_report){ 0 };
 }

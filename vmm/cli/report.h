@@ -9,35 +9,103 @@
 
 #include "area.h"
 #include "kernel.h"
+#include "memslots.h"
 #include "procfs.h"
+
+#define KVM_DEBUGFS "/sys/kernel/debug/kvm"
 
 enum verdict { ABSENT, REACHABLE, UNKNOWN };
 
-struct vm_report {
-	struct vm_process vm;
-	/* Are the areas memslots, or the mappings of the process? */
-	bool from_shim;
+enum part_kind {
+	PART_PROTECTED,		/* guest_memfd that promises to be out of the direct map */
+	PART_GMEM,		/* another guest_memfd */
+	PART_PLAIN,		/* ordinary memory that the guest can write */
+	PART_ROM,		/* read-only for the guest, ordinary memory */
+	PART_WINDOW,		/* the first MiB, where a PC has ROMs and SMM */
+	PART_KVM,		/* pages of KVM's own */
+	PART_CLOSED,		/* a guest_memfd that is gone, with its memory */
+	PART_UNBOUND,		/* a guest_memfd of the process that is in no memslot */
+	PART_MAPPING,		/* a mapping of a process whose memslots are not known */
+	NR_PART_KINDS,
+};
+
+/* What has a line of its own: a memslot, as a rule. */
+struct part {
+	enum part_kind kind;
+	/* of a mapping only the address and the size */
+	struct memslot slot;
+	char path[64];
+	/* Only what the VMM has mapped of it can be seen: the guest may have more. */
+	bool partly;
+	/* Not all of it was looked at. */
+	bool unfinished;
+	/* Descriptor of the guest_memfd, taken from the process; or -1. */
+	int gmem_fd;
+	/* errno, or 0 */
 	int error;
+	uint64_t pages;
+	uint64_t present;
+	uint64_t reachable;
+	uint64_t in_tables;
+	uint64_t in_core;
+	uint64_t blank;
+};
+
+struct vm_report {
+	/* The process and the descriptor by which the VM is known; -1: by none. */
+	struct vm_process vm;
+	/* Its directory in debugfs, "" if it has none. */
+	char directory[48];
+	/* The parts are what KVM lists; if not, why: errno. */
+	bool from_kvm;
+	int memslots_error;
+	int error;
+	/* Why the verdict is unknown: a sentence, or "". */
+	char why[192];
+	struct part *part;
+	size_t nr_parts;
+	/* The pieces at hand. */
 	struct area *area;
 	size_t nr_areas;
 	uint64_t present;
 	uint64_t reachable;
-	/* In ROMs and in the first MiB, where ordinary memory has to be. */
+	/* In ROMs, in the first MiB and of KVM, where ordinary memory has to be. */
 	uint64_t known;
+	/*
+	 * Bytes of anonymous memory of the process: the VMM's own, and the guest's
+	 * where it has ordinary memory.
+	 */
+	uint64_t anonymous;
 	enum verdict verdict;
+	struct process process;
+	bool has_process;
 };
 
-/* Finds the memory of report->vm; that it cannot be is kept in report->error. */
+/* How far a look has come; shared with the process that waits for it. */
+struct report_progress {
+	uint64_t done;
+	uint64_t bytes;
+};
+
+/*
+ * Finds all of the memory of report->vm at once, 64 GiB at most: KVM's memslots,
+ * or else the large mappings of the process, of which a verdict tells less.  That
+ * it cannot be found is kept in report->error.
+ */
 void report_find(struct vm_report *report);
 
 /* Asks the kernel about all of it. */
 void report_judge(struct vm_report *report, const struct kernel_view *view);
 
-const char *verdict_name(enum verdict verdict);
+/*
+ * Both, for audit: piece by piece, in little memory, and without the memslots
+ * the verdict is unknown.  debugfs is KVM_DEBUGFS but in tests; progress may be NULL.
+ */
+void report_make(struct vm_report *report, const char *debugfs,
+		 struct report_progress *progress);
 
-/* For people; in audit.c. */
-void audit_print(const struct kernel_view *view, const struct vm_report *reports,
-		 size_t nr);
+const char *verdict_name(enum verdict verdict);
+const char *part_kind_name(enum part_kind kind);
 
 void report_free(struct vm_report *report);
 

@@ -2,6 +2,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +28,15 @@ int kcore_read(const struct kcore *kcore, void *to, size_t size, off_t at)
 	return 0;
 }
 
+/* Whole pages, of which no end overflows; the last one may be cut off. */
+static bool is_sound(const Elf64_Phdr *ph)
+{
+	return !((ph->p_vaddr | ph->p_paddr) & (page_bytes() - 1)) &&
+	       ph->p_offset <= INT64_MAX && ph->p_memsz <= INT64_MAX - ph->p_offset &&
+	       ph->p_memsz <= UINT64_MAX - ph->p_vaddr &&
+	       ph->p_memsz <= UINT64_MAX - ph->p_paddr;
+}
+
 /* RAM is what has a physical address; vmalloc and vmemmap say -1. */
 static int find_segments(struct kcore *kcore)
 {
@@ -37,7 +47,8 @@ static int find_segments(struct kcore *kcore)
 	err = kcore_read(kcore, &header, sizeof(header), 0);
 	if (err)
 		return err;
-	if (memcmp(header.e_ident, ELFMAG, SELFMAG))
+	if (memcmp(header.e_ident, ELFMAG, SELFMAG) || header.e_phentsize != sizeof(ph) ||
+	    header.e_phoff > INT32_MAX)
 		return -EPROTO;
 	kcore->segment = calloc(header.e_phnum, sizeof(*kcore->segment));
 	if (!kcore->segment)
@@ -49,10 +60,12 @@ static int find_segments(struct kcore *kcore)
 			return err;
 		if (ph.p_type != PT_LOAD || ph.p_paddr == (Elf64_Addr)-1)
 			continue;
+		if (!is_sound(&ph))
+			return -EPROTO;
 		kcore->segment[kcore->nr++] = (struct kcore_segment){
 			.addr = ph.p_vaddr,
 			.phys = ph.p_paddr,
-			.size = ph.p_memsz,
+			.size = ph.p_memsz & ~(page_bytes() - 1),
 			.offset = ph.p_offset,
 		};
 	}
@@ -85,17 +98,20 @@ void kcore_close(struct kcore *kcore)
 	free(kcore);
 }
 
-int kcore_read_page(const struct kcore *kcore, uint64_t pfn, void *to)
+int kcore_read_frames(const struct kcore *kcore, uint64_t pfn, size_t nr, void *to)
 {
-	uint64_t size = page_bytes(), phys = pfn * size;
-	uint64_t direct_map = kcore_direct_map_offset(kcore);
+	uint64_t page = page_bytes(), direct_map = kcore_direct_map_offset(kcore);
+	uint64_t phys, size = nr * page;
 
+	if (pfn > INT64_MAX / page)
+		return -ENOENT;
+	phys = pfn * page;
 	for (size_t i = 0; i < kcore->nr; i++) {
 		const struct kcore_segment *seg = &kcore->segment[i];
 
 		/* frames of the kernel's image are in two segments */
 		if (seg->addr - seg->phys == direct_map && phys >= seg->phys &&
-		    phys - seg->phys < seg->size)
+		    seg->size >= size && phys - seg->phys <= seg->size - size)
 			return kcore_read(kcore, to, size,
 					  seg->offset + (phys - seg->phys));
 	}

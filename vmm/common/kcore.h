@@ -31,8 +31,8 @@ void kcore_close(struct kcore *kcore);
 /* Reads all of size, at an offset in the file.  0 or -errno. */
 int kcore_read(const struct kcore *kcore, void *to, size_t size, off_t at);
 
-/* Reads a page frame.  0 or -errno, ENOENT when it is no RAM. */
-int kcore_read_page(const struct kcore *kcore, uint64_t pfn, void *to);
+/* Reads nr page frames from pfn on.  0 or -errno, ENOENT when not all are RAM. */
+int kcore_read_frames(const struct kcore *kcore, uint64_t pfn, size_t nr, void *to);
 
 /* How far the addresses of the direct map are from those of RAM. */
 uint64_t kcore_direct_map_offset(const struct kcore *kcore);

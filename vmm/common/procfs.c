@@ -7,29 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "page.h"
 #include "procfs.h"
-
-#define PRESENT (1ULL << 63)
-#define FRAME ((1ULL << 55) - 1)
-
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd 438
-#endif
 
 struct vm_list {
 	struct vm_process *vm;
 	size_t nr;
 };
 
-static void read_name(pid_t pid, char *ret, size_t size)
+void procfs_name(pid_t pid, char *ret, size_t size)
 {
 	char path[64];
 	FILE *file;
@@ -52,9 +39,9 @@ static int add_vm(struct vm_list *list, pid_t pid, int fd)
 		return -ENOMEM;
 	list->vm = more;
 	more[list->nr] = (struct vm_process){
-		.pid = pid, .vm_fd = fd, .slots_fd = -1
+		.pid = pid, .vm_fd = fd
 	};
-	read_name(pid, more[list->nr].name, sizeof(more->name));
+	procfs_name(pid, more[list->nr].name, sizeof(more->name));
 	list->nr++;
 	return 0;
 }
@@ -87,7 +74,6 @@ static int for_each_fd(pid_t pid, int (*visit)(int fd, const char *link, void *d
 struct vm_visit {
 	struct vm_list *list;
 	pid_t pid;
-	int slots_fd;
 };
 
 static int visit_vm(int fd, const char *link, void *data)
@@ -96,20 +82,14 @@ static int visit_vm(int fd, const char *link, void *data)
 
 	if (!strcmp(link, "anon_inode:kvm-vm"))
 		return add_vm(visit->list, visit->pid, fd);
-	if (!strncmp(link, "/memfd:offmap-slots", 19))
-		visit->slots_fd = fd;
 	return 0;
 }
 
 static int add_vms_of(pid_t pid, struct vm_list *list)
 {
-	struct vm_visit visit = { list, pid, -1 };
-	size_t before = list->nr;
-	int err = for_each_fd(pid, visit_vm, &visit);
+	struct vm_visit visit = { list, pid };
 
-	for (size_t i = before; i < list->nr; i++)
-		list->vm[i].slots_fd = visit.slots_fd;
-	return err;
+	return for_each_fd(pid, visit_vm, &visit);
 }
 
 int procfs_find_vms(pid_t pid, struct vm_process **ret_vms, size_t *ret_nr)
@@ -129,7 +109,8 @@ int procfs_find_vms(pid_t pid, struct vm_process **ret_vms, size_t *ret_nr)
 			if (!isdigit((unsigned char)entry->d_name[0]))
 				continue;
 			err = add_vms_of(atoi(entry->d_name), &list);
-			if (err == -ENOENT || err == -ESRCH)
+			/* one that has ended, or is another user's, is not all of them */
+			if (err == -ENOENT || err == -ESRCH || err == -EACCES)
 				err = 0;
 		}
 		closedir(dir);
@@ -198,79 +179,4 @@ int procfs_vmas(pid_t pid, struct vma **ret_vmas, size_t *ret_nr)
 	*ret_vmas = vmas;
 	*ret_nr = nr;
 	return 0;
-}
-
-int procfs_take_fd(pid_t pid, int fd)
-{
-	int pidfd = syscall(SYS_pidfd_open, pid, 0);
-	int taken;
-
-	if (pidfd < 0)
-		return -errno;
-	taken = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	if (taken < 0)
-		taken = -errno;
-	close(pidfd);
-	return taken;
-}
-
-struct fd_search {
-	pid_t pid;
-	uint64_t inode;
-	const char *name_part;
-	int found;
-};
-
-static int visit_fd(int fd, const char *link, void *data)
-{
-	struct fd_search *search = data;
-	struct stat st;
-	char path[64];
-
-	if (!strstr(link, search->name_part))
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", search->pid, fd);
-	if (stat(path, &st) || st.st_ino != search->inode)
-		return 0;
-	search->found = fd;
-	return 1;
-}
-
-int procfs_find_fd(pid_t pid, uint64_t inode, const char *name_part)
-{
-	struct fd_search search = { pid, inode, name_part, -1 };
-	int ret = for_each_fd(pid, visit_fd, &search);
-
-	return ret < 0 ? ret : search.found < 0 ? -ENOENT : search.found;
-}
-
-int procfs_frames(pid_t pid, uint64_t addr, size_t nr, uint64_t *ret_pfns)
-{
-	char path[64];
-	size_t done = 0;
-	ssize_t got;
-	int fd, err = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	while (!err && done < nr) {
-		got = pread(fd, ret_pfns + done, (nr - done) * sizeof(*ret_pfns),
-			    (addr / page_bytes() + done) * sizeof(*ret_pfns));
-		if (got <= 0)
-			err = got ? -errno : -EIO;
-		else
-			done += got / sizeof(*ret_pfns);
-	}
-	close(fd);
-	for (size_t i = 0; !err && i < nr; i++) {
-		if (!(ret_pfns[i] & PRESENT))
-			ret_pfns[i] = 0;
-		else if (!(ret_pfns[i] & FRAME))
-			err = -EPERM;
-		else
-			ret_pfns[i] &= FRAME;
-	}
-	return err;
 }

@@ -12,9 +12,10 @@ struct vm_process {
 	pid_t pid;
 	char name[32];
 	int vm_fd;
-	/* The shim's list of slots; -1 when the process has none. */
-	int slots_fd;
 };
+
+/* The name of a process; "?" if it has none any more.  size is that of ret. */
+void procfs_name(pid_t pid, char *ret, size_t size);
 
 struct vma {
 	uint64_t start;
@@ -37,17 +38,5 @@ bool procfs_parse_vma(const char *line, struct vma *ret_vma);
 
 /* All of them; 0 or -errno. */
 int procfs_vmas(pid_t pid, struct vma **ret_vmas, size_t *ret_nr);
-
-/* A descriptor of another process, as one of ours; or -errno. */
-int procfs_take_fd(pid_t pid, int fd);
-
-/* A descriptor of the process that has this file; or -ENOENT. */
-int procfs_find_fd(pid_t pid, uint64_t inode, const char *name_part);
-
-/*
- * Frame numbers of nr pages from an address on; 0 for what is not present.
- * 0 or -errno; EPERM when the kernel hides them.
- */
-int procfs_frames(pid_t pid, uint64_t addr, size_t nr, uint64_t *ret_pfns);
 
 #endif

@@ -32,6 +32,9 @@ static int add_range(struct ptdump *dump, uint64_t start, uint64_t end)
 {
 	struct range *last = dump->nr ? &dump->range[dump->nr - 1] : NULL;
 
+	/* the search in it takes that for granted */
+	if (start >= end || (last && start < last->end_pfn))
+		return -EPROTO;
 	if (last && last->end_pfn == start) {
 		last->end_pfn = end;
 		return 0;
@@ -53,6 +56,8 @@ static int add_line(struct ptdump *dump, const struct ptdump_line *line)
 {
 	if (!line->present)
 		return 0;
+	if (line->start < dump->origin || (line->start | line->end) & (page_bytes() - 1))
+		return -EPROTO;
 	return add_range(dump, (line->start - dump->origin) / page_bytes(),
 			 (line->end - dump->origin) / page_bytes());
 }

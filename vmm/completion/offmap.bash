@@ -7,12 +7,17 @@ _offmap() {
 	local options='' i
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'probe run audit demo --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'probe run audit stat demo help --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	probe) options='--json --help' ;;
-	audit) options='--json --all --pid --help' ;;
+	audit) options='--json --all --pid --timeout --list --help' ;;
+	stat) options='--json --prometheus --help' ;;
+	help)
+		mapfile -t COMPREPLY < <(compgen -W 'probe run audit stat demo' -- "$cur")
+		return
+		;;
 	demo) options='--json --swap --help' ;;
 	run) options='--strict --permissive --observe --verbose --dry-run --help --' ;;
 	*) return ;;
@@ -26,12 +31,12 @@ _offmap() {
 			esac
 		done
 	elif [ "$prev" = --pid ]; then
-		mapfile -t COMPREPLY < <(cd /proc && compgen -W "$(echo [0-9]*)" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "$(offmap audit --list 2>/dev/null)" -- "$cur")
 		return
 	fi
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
-	elif [ "${COMP_WORDS[1]}" != audit ]; then
+	elif [ "${COMP_WORDS[1]}" != audit ] && [ "${COMP_WORDS[1]}" != stat ]; then
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi
 }

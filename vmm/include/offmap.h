@@ -51,6 +51,7 @@ enum offmap_reason {
 /* What the kernel can do for a VM. */
 #define OFFMAP_CAN_PROTECT	(1U << 0)	/* everything in this header */
 #define OFFMAP_CAN_WRITE	(1U << 1)	/* fill without a mapping: fast */
+#define OFFMAP_CAN_HUGE		(1U << 2)	/* huge pages, where there are some */
 
 struct offmap_support {
 	uint32_t features;		/* OFFMAP_CAN_* */
@@ -58,7 +59,7 @@ struct offmap_support {
 	int32_t error;			/* the errno behind reason, or 0 */
 	uint32_t max_slots;		/* memslots a VM can have, 0: unknown */
 	uint64_t guest_memfd_flags;	/* as KVM_CAP_GUEST_MEMFD_FLAGS says */
-	uint64_t reserved[4];		/* 0 */
+	uint64_t reserved[4];		/* 0: what a later version has to say */
 };
 
 /*
@@ -85,17 +86,20 @@ OFFMAP_API const char *offmap_reason(uint32_t reason);
 /* One guest_memfd out of the direct map. */
 struct offmap_mem;
 
+/* For offmap_create(): huge pages where the kernel has any; no error where not. */
+#define OFFMAP_CREATE_ALLOW_HUGE	(1U << 0)
+
 /*
  * Creates memory for a VM.  No page is allocated yet.
  *
  * @vm:    the VM; not needed any more after the call, but the memory can be
  *         bound to this VM only
  * @size:  in bytes, a multiple of the page size
- * @flags: 0
+ * @flags: OFFMAP_CREATE_*
  *
  * 0, or
  *  -EINVAL      @size is 0, not a multiple of the page size or larger than a
- *               file can be; @flags is not 0; @ret_mem is NULL
+ *               file can be; @flags has unknown bits; @ret_mem is NULL
  *  -EBADF       @vm is not an open descriptor
  *  -ENOTTY      @vm is not a VM
  *  -EIO         the VM belongs to another process
@@ -105,6 +109,26 @@ struct offmap_mem;
  */
 OFFMAP_API int offmap_create(int vm, uint64_t size, uint32_t flags,
 			     struct offmap_mem **ret_mem);
+
+/*
+ * Takes a guest_memfd that was created elsewhere, with other means or in another
+ * process.  It can be mapped and filled here; only the VM that it was created for
+ * can have memslots of it.
+ *
+ * @fd:    the guest_memfd; a copy is made, and @fd stays the caller's to close
+ * @guest_memfd_flags: those that it was created with, as KVM_CREATE_GUEST_MEMFD
+ *         has them; nobody can ask the file.  MMAP, INIT_SHARED and NO_DIRECT_MAP
+ *         have to be among them; with WRITE it is filled by write()
+ *
+ * 0, or
+ *  -EINVAL      a flag is missing; @fd is no regular file, is empty or not of whole
+ *               pages; @ret_mem is NULL
+ *  -EBADF       @fd is not an open descriptor
+ *  -EOPNOTSUPP  @fd cannot be mapped: it was created without MMAP
+ *  -ENOMEM, -EMFILE  as offmap_create()
+ */
+OFFMAP_API int offmap_from_fd(int fd, uint64_t guest_memfd_flags,
+			      struct offmap_mem **ret_mem);
 
 /*
  * Closes the memory.  Its pages live on while a mapping of it does; slots
@@ -124,6 +148,12 @@ OFFMAP_API uint32_t offmap_features(const struct offmap_mem *mem);
 
 /* For offmap_map(): take the place of what is mapped at @at. */
 #define OFFMAP_MAP_FIXED	(1U << 0)
+/* Only to be read. */
+#define OFFMAP_MAP_READ_ONLY	(1U << 1)
+/* All of its pages are allocated, and none takes a page fault later. */
+#define OFFMAP_MAP_POPULATE	(1U << 2)
+/* A child has it as well, e.g. a process for a device; it then keeps the pages. */
+#define OFFMAP_MAP_FORK		(1U << 3)
 
 /*
  * Maps a range of the memory into this process, shared, readable and
@@ -140,6 +170,7 @@ OFFMAP_API uint32_t offmap_features(const struct offmap_mem *mem);
  *  -ENOMEM  no room in the address space, or out of memory
  *  -EAGAIN  the process locks all its memory (mlockall()), and has no
  *           RLIMIT_MEMLOCK left for this
+ *  -EINTR   with OFFMAP_MAP_POPULATE: as offmap_allocate()
  */
 OFFMAP_API int offmap_map(const struct offmap_mem *mem, void *at,
 			  uint64_t offset, uint64_t size, uint32_t flags,
@@ -154,6 +185,20 @@ OFFMAP_API int offmap_map(const struct offmap_mem *mem, void *at,
  */
 OFFMAP_API int offmap_unmap(void *addr, uint64_t size);
 
+/*
+ * Where is an address of a mapping in the memory?  offmap_fd() and this offset are
+ * what another process needs to map the same, e.g. a vhost-user backend.
+ *
+ * @ret_size: how many bytes from there on are mapped in one piece
+ *
+ * 0, or
+ *  -EINVAL  a pointer is NULL
+ *  -ENOENT  there is no mapping of this memory at @addr
+ *  -ENOMEM, -EMFILE, and what reading /proc/self/maps gives
+ */
+OFFMAP_API int offmap_locate(const struct offmap_mem *mem, const void *addr,
+			     uint64_t *ret_offset, uint64_t *ret_size);
+
 /* A memslot: where the guest sees a range of a memory. */
 struct offmap_slot {
 	uint32_t slot;		/* its number; the address space in bits 16-31 */
@@ -162,7 +207,12 @@ struct offmap_slot {
 	uint64_t offset;	/* in the memory, in bytes */
 	uint64_t size;		/* in bytes */
 	void *addr;		/* where offmap_map() put this range */
-	uint64_t reserved[2];	/* 0 */
+	/*
+	 * sizeof(struct offmap_slot), for members that a later version adds; or 0,
+	 * as without those that come after this one.
+	 */
+	uint64_t struct_size;
+	uint64_t reserved;	/* 0 */
 };
 
 /*
@@ -172,9 +222,10 @@ struct offmap_slot {
  * 0, or
  *  -EINVAL  a pointer is NULL; an address, the offset or the size is not a
  *           multiple of the page size; the size is 0; the range is not
- *           inside the memory; flags or a reserved field is not 0; the slot
+ *           inside the memory; flags or reserved is not 0; the slot
  *           number is too large; the memory is that of another VM; the slot
- *           exists; @vm is a vCPU
+ *           exists; @vm is a vCPU; struct_size is too small for a slot
+ *  -E2BIG   the slot has members that this version does not know, and not 0
  *  -EEXIST  the guest has memory of another slot there, or part of the range
  *           is bound already
  *  -EBADF   @vm is not an open descriptor
@@ -219,15 +270,50 @@ OFFMAP_API int offmap_populate(const struct offmap_mem *mem, uint64_t offset,
 			       const void *data, uint64_t size);
 
 /*
- * The same from a file descriptor (file, pipe, socket) at its position.
- * *@ret_done, in bytes, is less than @size only when the end of the file came first.
+ * The same from a file descriptor (file, pipe, socket) at its position, as read(2)
+ * does: *@ret_done, in bytes, can be less than @size, and is 0 at the end of the
+ * file.  So it is called again, for the rest, until there is none.
  *
- * 0, or what offmap_populate() and read(2) give; -EAGAIN when the descriptor
- * does not block and has nothing.  Part of the range may be filled then.
+ * 0 if anything was filled, or at the end of the file; else what read(2) gives,
+ * e.g. -EAGAIN when the descriptor does not block and has nothing, or -EINTR; or what
+ * offmap_populate() gives: up to 256 KiB of a pipe or socket are lost then.
  */
 OFFMAP_API int offmap_populate_fd(const struct offmap_mem *mem,
 				  uint64_t offset, int fd, uint64_t size,
 				  uint64_t *ret_done);
+
+/*
+ * Allocates the pages of a range that do not exist yet; they hold zeroes.  A lack
+ * of memory is an error here; at the first touch of a page it is a SIGBUS.
+ *
+ * @offset, @size: in bytes
+ *
+ * 0, or
+ *  -EINVAL  @offset or @size is not a multiple of the page size, @size is 0,
+ *           or the range is not inside the memory
+ *  -ENOMEM  out of memory
+ *  -EINTR   a signal came; call it again
+ *
+ * After an error a part of the range may be allocated.
+ */
+OFFMAP_API int offmap_allocate(const struct offmap_mem *mem, uint64_t offset,
+			       uint64_t size);
+
+/*
+ * Which pages exist?  Those that the guest or the VMM has touched, or that were
+ * filled or allocated, and not discarded.  A running guest changes that.
+ *
+ * @offset, @size: in bytes
+ * @ret_pages: one byte a page, 1 or 0
+ *
+ * 0, or
+ *  -EINVAL  @ret_pages is NULL, or as offmap_allocate()
+ *  -ENOMEM  no room in the address space, or out of memory
+ *
+ * After an error a part of @ret_pages may be written.
+ */
+OFFMAP_API int offmap_present(const struct offmap_mem *mem, uint64_t offset,
+			      uint64_t size, uint8_t *ret_pages);
 
 /*
  * Gives the pages of a range back to the kernel, which clears them before

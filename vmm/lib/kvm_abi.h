@@ -36,6 +36,13 @@ struct kvm_create_guest_memfd {
 	_IOWR(KVMIO, 0xd4, struct kvm_create_guest_memfd)
 #endif
 
+/* musl's ioctl() takes an int, which this one does not fit into as it is. */
+#ifdef __GLIBC__
+#define OFFMAP_CREATE_GMEM KVM_CREATE_GUEST_MEMFD
+#else
+#define OFFMAP_CREATE_GMEM ((int)KVM_CREATE_GUEST_MEMFD)
+#endif
+
 #ifndef KVM_CAP_GUEST_MEMFD_FLAGS
 #define KVM_CAP_GUEST_MEMFD_FLAGS 244
 #endif
@@ -51,6 +58,11 @@ struct kvm_create_guest_memfd {
 
 #ifndef GUEST_MEMFD_FLAG_WRITE
 #define GUEST_MEMFD_FLAG_WRITE (1ULL << 3)
+#endif
+
+/* Huge pages, as far as there are some.  No kernel has it yet. */
+#ifndef GUEST_MEMFD_FLAG_ALLOW_HUGE
+#define GUEST_MEMFD_FLAG_ALLOW_HUGE (1ULL << 4)
 #endif
 
 /* Memory that guest and VMM share, as plain memory is. */

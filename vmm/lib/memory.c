@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -38,7 +39,7 @@ int offmap_create(int vm, uint64_t size, uint32_t flags,
 	uint32_t features;
 	int err;
 
-	if (!ret_mem || flags || !size || size & page_mask() ||
+	if (!ret_mem || flags & ~OFFMAP_CREATE_ALLOW_HUGE || !size || size & page_mask() ||
 	    size > INT64_MAX)
 		return -EINVAL;
 	if (vm < 0)
@@ -48,12 +49,16 @@ int offmap_create(int vm, uint64_t size, uint32_t flags,
 		return err;
 	if (features & OFFMAP_CAN_WRITE)
 		create.flags |= GUEST_MEMFD_FLAG_WRITE;
+	if (flags & OFFMAP_CREATE_ALLOW_HUGE && features & OFFMAP_CAN_HUGE)
+		create.flags |= GUEST_MEMFD_FLAG_ALLOW_HUGE;
 	mem = malloc(sizeof(*mem));
 	if (!mem)
 		return -ENOMEM;
 	mem->size = size;
 	mem->features = features;
-	mem->fd = ioctl(vm, KVM_CREATE_GUEST_MEMFD, &create);
+	if (!(create.flags & GUEST_MEMFD_FLAG_ALLOW_HUGE))
+		mem->features &= ~OFFMAP_CAN_HUGE;
+	mem->fd = ioctl(vm, OFFMAP_CREATE_GMEM, &create);
 	if (mem->fd < 0) {
 		err = -errno;
 		free(mem);
@@ -63,6 +68,42 @@ int offmap_create(int vm, uint64_t size, uint32_t flags,
 	if (fcntl(mem->fd, F_SETFD, FD_CLOEXEC)) {
 		err = -errno;
 		offmap_free(mem);
+		return err;
+	}
+	*ret_mem = mem;
+	return 0;
+}
+
+int offmap_from_fd(int fd, uint64_t guest_memfd_flags, struct offmap_mem **ret_mem)
+{
+	struct offmap_mem *mem;
+	struct stat st;
+	void *page;
+	int err;
+
+	if (!ret_mem || (guest_memfd_flags & OFFMAP_GMEM_NEEDED) != OFFMAP_GMEM_NEEDED)
+		return -EINVAL;
+	if (fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size & (off_t)page_mask())
+		return -EINVAL;
+	page = mmap(NULL, page_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED)
+		return errno == ENODEV || errno == EACCES ? -EOPNOTSUPP : -errno;
+	munmap(page, page_bytes());
+	mem = malloc(sizeof(*mem));
+	if (!mem)
+		return -ENOMEM;
+	mem->size = st.st_size;
+	mem->features = OFFMAP_CAN_PROTECT;
+	if (guest_memfd_flags & GUEST_MEMFD_FLAG_WRITE)
+		mem->features |= OFFMAP_CAN_WRITE;
+	if (guest_memfd_flags & GUEST_MEMFD_FLAG_ALLOW_HUGE)
+		mem->features |= OFFMAP_CAN_HUGE;
+	mem->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (mem->fd < 0) {
+		err = -errno;
+		free(mem);
 		return err;
 	}
 	*ret_mem = mem;
@@ -93,27 +134,47 @@ uint32_t offmap_features(const struct offmap_mem *mem)
 	return mem->features;
 }
 
+#define MAP_FLAGS (OFFMAP_MAP_FIXED | OFFMAP_MAP_READ_ONLY | OFFMAP_MAP_POPULATE | \
+		   OFFMAP_MAP_FORK)
+
+/*
+ * MAP_POPULATE and madvise() look pages up as for DMA, which such memory refuses,
+ * and the former says nothing of errors.
+ */
+static int populate(const struct offmap_mem *mem, const void *addr, uint64_t offset,
+		    uint64_t size)
+{
+	const volatile uint8_t *at = addr;
+	int err = offmap_allocate(mem, offset, size);
+
+	for (uint64_t done = 0; !err && done < size; done += page_bytes())
+		(void)at[done];
+	return err;
+}
+
 int offmap_map(const struct offmap_mem *mem, void *at, uint64_t offset,
 	       uint64_t size, uint32_t flags, void **ret_addr)
 {
 	bool fixed = flags & OFFMAP_MAP_FIXED;
-	int err;
+	int protection = PROT_READ, err = 0;
 	void *addr;
 
-	if (!ret_addr || flags & ~OFFMAP_MAP_FIXED ||
+	if (!ret_addr || flags & ~MAP_FLAGS ||
 	    !range_is_valid(mem, offset, size) || size > SIZE_MAX ||
 	    (fixed && (!at || (uintptr_t)at & page_mask())))
 		return -EINVAL;
-	addr = mmap(at, size, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | (fixed ? MAP_FIXED : 0), mem->fd, offset);
+	if (!(flags & OFFMAP_MAP_READ_ONLY))
+		protection |= PROT_WRITE;
+	addr = mmap(at, size, protection, MAP_SHARED | (fixed ? MAP_FIXED : 0), mem->fd,
+		    offset);
 	if (addr == MAP_FAILED)
 		return -errno;
-	/*
-	 * A VM belongs to one process: a child could do nothing with the
-	 * memory but keep its pages.
-	 */
-	if (madvise(addr, size, MADV_DONTFORK)) {
+	/* A child could keep the pages, and do little with them. */
+	if (!(flags & OFFMAP_MAP_FORK) && madvise(addr, size, MADV_DONTFORK))
 		err = -errno;
+	if (!err && flags & OFFMAP_MAP_POPULATE)
+		err = populate(mem, addr, offset, size);
+	if (err) {
 		munmap(addr, size);
 		return err;
 	}
@@ -126,6 +187,13 @@ int offmap_unmap(void *addr, uint64_t size)
 	if (!size || size > SIZE_MAX || ((uintptr_t)addr | size) & page_mask())
 		return -EINVAL;
 	return munmap(addr, size) ? -errno : 0;
+}
+
+int offmap_allocate(const struct offmap_mem *mem, uint64_t offset, uint64_t size)
+{
+	if (!range_is_valid(mem, offset, size))
+		return -EINVAL;
+	return fallocate(mem->fd, FALLOC_FL_KEEP_SIZE, offset, size) ? -errno : 0;
 }
 
 int offmap_discard(const struct offmap_mem *mem, uint64_t offset,

@@ -96,6 +96,9 @@ int offmap_populate_fd(const struct offmap_mem *mem, uint64_t offset, int fd,
 	}
 	explicit_bzero(bounce, BOUNCE);
 	free(bounce);
+	/* what was done before an error is not lost; the next call meets it again */
+	if (done)
+		err = 0;
 	if (!err)
 		*ret_done = done;
 	return err;

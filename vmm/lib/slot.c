@@ -15,13 +15,33 @@ static int set_region(int vm, struct kvm_userspace_memory_region2 *region)
 	return ret ? -errno : 0;
 }
 
+/* A program that was built with a later header may have a longer slot. */
+static int check_size(const struct offmap_slot *slot)
+{
+	const uint8_t *bytes = (const uint8_t *)slot;
+
+	if (!slot->struct_size)
+		return 0;
+	if (slot->struct_size < sizeof(*slot) || slot->struct_size > page_bytes())
+		return -EINVAL;
+	for (uint64_t i = sizeof(*slot); i < slot->struct_size; i++)
+		if (bytes[i])
+			return -E2BIG;
+	return 0;
+}
+
 int offmap_bind(int vm, const struct offmap_mem *mem,
 		const struct offmap_slot *slot)
 {
 	struct kvm_userspace_memory_region2 region;
+	int err;
 
-	if (!mem || !slot || slot->flags || slot->reserved[0] ||
-	    slot->reserved[1] || !slot->addr ||
+	if (!mem || !slot)
+		return -EINVAL;
+	err = check_size(slot);
+	if (err)
+		return err;
+	if (slot->flags || slot->reserved || !slot->addr ||
 	    !range_is_valid(mem, slot->offset, slot->size) ||
 	    ((uintptr_t)slot->addr | slot->guest_addr) & page_mask())
 		return -EINVAL;

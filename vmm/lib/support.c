@@ -72,6 +72,8 @@ static int probe_vm(int vm, struct offmap_support *support)
 	support->features = OFFMAP_CAN_PROTECT;
 	if (flags & GUEST_MEMFD_FLAG_WRITE)
 		support->features |= OFFMAP_CAN_WRITE;
+	if (flags & GUEST_MEMFD_FLAG_ALLOW_HUGE)
+		support->features |= OFFMAP_CAN_HUGE;
 	return 0;
 }
 

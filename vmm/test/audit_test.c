@@ -1,61 +1,102 @@
 // SPDX-License-Identifier: MIT
-/* What audit makes of memory that changes, or fails, while it looks. */
+/*
+ * What audit makes of memory that changes, or fails, while it looks, and of
+ * processes that do not want to be looked at.
+ */
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "area.h"
+#include "audit.h"
 #include "cmd.h"
+#include "fuse_file.h"
+#include "look.h"
 #include "page.h"
-#include "procfs.h"
 #include "report.h"
 #include "tap.h"
+#include "vms.h"
 
 #define PAGES 4
 #define PAGE page_bytes()
 
 /* The linker has audit call these in place of those of the system. */
 int __wrap_mincore(void *addr, size_t size, unsigned char *ret);
-int __wrap_procfs_frames(pid_t pid, uint64_t addr, size_t nr, uint64_t *ret_pfns);
-int __wrap_procfs_vmas(pid_t pid, struct vma **ret_vmas, size_t *ret_nr);
+int __wrap_fstatfs(int fd, struct statfs *ret);
+int __real_fstatfs(int fd, struct statfs *ret);
+int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
+			  uint64_t *ret_pfns);
+bool __wrap_process_is_empty(struct process *process, uint64_t addr, uint64_t size);
 
 /* Frame of each page from base on; where the direct map has it, or kcore. */
 static uint64_t frame[PAGES];
 static uintptr_t base;
 static uint64_t in_tables, in_core;
 static uint8_t contents;
-
-static struct vma mapping;
+static bool no_tables, no_kcore;
+/* The file system of a memfd passes for the one of guest_memfd; or every one. */
+static bool all_are_gmem;
+static bool look_everywhere;
+static struct process self;
 static int gmem;
+static uint64_t gmem_inode;
 
 int __wrap_mincore(void *addr, size_t size, unsigned char *ret)
 {
 	base = (uintptr_t)addr;
 	for (size_t i = 0; i < size / PAGE; i++)
-		ret[i] = frame[i] != 0;
+		ret[i] = i < PAGES && frame[i] != 0;
 	return 0;
 }
 
-int __wrap_procfs_frames(pid_t pid, uint64_t addr, size_t nr, uint64_t *ret_pfns)
+int __wrap_fstatfs(int fd, struct statfs *ret)
 {
-	(void)pid;
-	memcpy(ret_pfns, frame + (addr - base) / PAGE, nr * sizeof(*ret_pfns));
+	int err = __real_fstatfs(fd, ret);
+
+	if (!err && (all_are_gmem || ret->f_type == TMPFS_MAGIC))
+		ret->f_type = 0x474d454d;
+	return err;
+}
+
+bool __wrap_process_is_empty(struct process *process, uint64_t addr, uint64_t size)
+{
+	(void)process;
+	return !look_everywhere && (base < addr || base >= addr + size);
+}
+
+int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
+			  uint64_t *ret_pfns)
+{
+	(void)process;
+	/* arrays come cleared, and large ones are better left alone */
+	for (size_t i = 0; i < PAGES && i < nr; i++)
+		if (addr + i * PAGE >= base && addr + i * PAGE < base + PAGES * PAGE)
+			ret_pfns[i] = frame[(addr - base) / PAGE + i];
 	return 0;
 }
 
-int __wrap_procfs_vmas(pid_t pid, struct vma **ret_vmas, size_t *ret_nr)
+int ptdump_read(struct ptdump **ret)
 {
-	(void)pid;
-	*ret_vmas = malloc(sizeof(mapping));
-	if (!*ret_vmas)
-		return -ENOMEM;
-	**ret_vmas = mapping;
-	*ret_nr = 1;
-	return 0;
+	*ret = (void *)1;
+	return no_tables ? *ret = NULL, -ENOENT : 0;
+}
+
+void ptdump_free(struct ptdump *dump)
+{
+	(void)dump;
 }
 
 bool ptdump_maps_pfn(const struct ptdump *dump, uint64_t pfn)
@@ -64,31 +105,45 @@ bool ptdump_maps_pfn(const struct ptdump *dump, uint64_t pfn)
 	return pfn == in_tables;
 }
 
-int kcore_read_page(const struct kcore *kcore, uint64_t pfn, void *to)
+int kcore_open(struct kcore **ret)
+{
+	*ret = (void *)1;
+	return no_kcore ? *ret = NULL, -ENOENT : 0;
+}
+
+void kcore_close(struct kcore *kcore)
 {
 	(void)kcore;
-	memset(to, pfn == in_core ? contents : 0, PAGE);
+}
+
+int kcore_read_frames(const struct kcore *kcore, uint64_t pfn, size_t nr, void *to)
+{
+	(void)kcore;
+	for (size_t i = 0; i < nr; i++)
+		memset((char *)to + i * PAGE, pfn + i == in_core ? contents : 0, PAGE);
 	return 0;
 }
 
 /* Frames 100, 101, ... of a guest_memfd, all with something in them. */
 static struct area new_area(void)
 {
-	struct area area = {
-		.pid = getpid(), .slot = { .size = PAGES * PAGE, .kind = SLOT_PROTECTED }
-	};
+	struct area area = { .process = &self, .pages = PAGES };
 	uint8_t page[PAGE_MAX_BYTES];
+	struct stat st;
 
 	in_tables = in_core = 0;
 	contents = 0x5a;
 	memset(page, contents, PAGE);
-	gmem = memfd_create("kvm-gmem", MFD_CLOEXEC);
+	gmem = memfd_create("[kvm-gmem]", MFD_CLOEXEC);
 	for (int i = 0; i < PAGES; i++) {
 		frame[i] = 100 + i;
 		if (pwrite(gmem, page, PAGE, i * PAGE) != (ssize_t)PAGE)
 			abort();
 	}
-	area.slot.gmem_fd = gmem;
+	if (fstat(gmem, &st))
+		abort();
+	gmem_inode = st.st_ino;
+	area.gmem_fd = gmem;
 	return area;
 }
 
@@ -151,40 +206,389 @@ static void test_lost_page(void)
 	is_int(area.reachable, 1, "a page lost later: the others are judged");
 }
 
-static void add_mapping(struct vm_report *report, bool close_it)
-{
-	struct area area = new_area();
-	struct kernel_view view = { .tables = (void *)1, .kcore = (void *)1 };
-	struct stat st;
+/* A directory in place of KVM's in debugfs. */
+static char debugfs[] = "/tmp/offmap-audit-XXXXXX";
 
-	if (fstat(gmem, &st))
+static void write_list(pid_t creator, int vm_fd, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%d-%d", debugfs, creator, vm_fd);
+	mkdir(path, 0700);
+	strcat(path, "/memslots");
+	file = fopen(path, "w");
+	if (!file || fputs(text, file) < 0 || fclose(file))
 		abort();
-	if (close_it)
-		close(gmem);
+}
+
+static void remove_lists(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s/*", debugfs);
+	if (system(command))
+		abort();
+}
+
+static struct vm_report new_report(pid_t pid)
+{
+	struct vm_report report = { .vm = { .pid = pid, .vm_fd = 9, .name = "test" } };
+
+	snprintf(report.directory, sizeof(report.directory), "%d-9", pid);
+	return report;
+}
+
+/* audit of this process, with these lines as its memslots; NULL: there are none. */
+static struct vm_report audit_of(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
+static struct vm_report audit_of(const char *format, ...)
+{
+	struct vm_report report = new_report(getpid());
+	char lines[512], text[1024];
+	va_list ap;
+
+	if (format) {
+		va_start(ap, format);
+		vsnprintf(lines, sizeof(lines), format, ap);
+		va_end(ap);
+		snprintf(text, sizeof(text), "memslots 1 process %d\n%send\n", getpid(), lines);
+		write_list(getpid(), 9, text);
+	}
+	report_make(&report, debugfs, NULL);
+	remove_lists();
+	return report;
+}
+
+static void verdict_is(struct vm_report *report, enum verdict wanted, const char *why,
+		       const char *claim)
+{
+	bool good = report->verdict == wanted && strstr(report->why, why);
+
+	if (!good)
+		printf("# %s: %s\n", verdict_name(report->verdict), report->why);
+	ok(good, claim);
+	report_free(report);
+}
+
+static void test_verdicts(void)
+{
+	struct vm_report report;
+
+	new_area();
+	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n",
+			  gmem_inode);
+	is_int(report.present, PAGES, "audit: the guest_memfd that KVM names is found");
+	verdict_is(&report, ABSENT, "", "audit: absent");
+	in_tables = 102;
+	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n",
+			  gmem_inode);
+	is_int(report.reachable, 1, "audit: a page is in the page tables");
+	verdict_is(&report, REACHABLE, "", "audit: reachable");
+	in_tables = 0;
+	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 private no-direct-map\n",
+			  gmem_inode);
+	is_int(report.nr_parts, 2, "audit: what a guest shares is looked at, too");
+	report_free(&report);
+	report = audit_of("%s", "");
+	verdict_is(&report, UNKNOWN, "no page", "audit: of no memslot it is not said that it is absent");
+	frame[0] = frame[1] = frame[2] = frame[3] = 0;
+	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n",
+			  gmem_inode);
+	verdict_is(&report, UNKNOWN, "no page", "audit: of no page neither");
+	report = audit_of(NULL);
+	ok(!report.from_kvm, "audit: without the memslots these are not known");
+	verdict_is(&report, UNKNOWN, "debugfs", "audit: and the verdict is unknown, with the reason");
+	close(gmem);
+}
+
+static void test_no_sources(void)
+{
+	struct vm_report report;
+
+	new_area();
+	no_tables = no_kcore = true;
+	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n",
+			  gmem_inode);
+	verdict_is(&report, UNKNOWN, "neither", "audit: unknown without page tables and kcore");
+	no_kcore = false;
+	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n",
+			  gmem_inode);
+	verdict_is(&report, ABSENT, "", "audit: kcore alone tells of pages that are not blank");
+	if (pwrite(gmem, (uint8_t[4096]){ 0 }, 4096, 0) != 4096)
+		abort();
+	contents = 0;
+	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n",
+			  gmem_inode);
+	verdict_is(&report, UNKNOWN, "blank pages", "audit: but nothing of those that are");
+	no_tables = false;
+	close(gmem);
+}
+
+/* The guest runs on ordinary memory; its VMM says otherwise, as well as it can. */
+static void test_forged_list(void)
+{
+	int list = memfd_create("offmap-slots", 0), decoy;
+	struct vm_report report;
+
+	new_area();
+	decoy = gmem;
+	dprintf(list, "offmap-slots 1 1\n9 0 0 100000 7f0000000000 protected %d 0\nend 1\n", decoy);
 	base = 1UL << 30;
-	mapping = (struct vma){
-		.start = base, .end = base + area.slot.size, .writable = true, .shared = true,
-		.inode = st.st_ino, .path = "/memfd:kvm-gmem (deleted)",
-	};
-	*report = (struct vm_report){
-		.vm = { .pid = getpid(), .name = "odd\033[31m\x9b\tname", .slots_fd = -1 }
-	};
-	report_find(report);
-	report_judge(report, &view);
-	if (!close_it)
-		close(gmem);
+	in_tables = 103;
+	report = audit_of("0 0 100000 4 0 %lx memory\n", 1UL << 30);
+	is_int(report.reachable, 1, "a forged list: KVM's is the one that counts");
+	verdict_is(&report, REACHABLE, "", "a forged list: reachable");
+	close(list);
+	close(decoy);
+}
+
+static void test_kinds(void)
+{
+	struct vm_report report;
+
+	new_area();
+	close(gmem);
+	base = 1UL << 30;
+	in_tables = 103;
+	report = audit_of("0 0 100000 4 2 %lx memory\n", 1UL << 30);
+	is_int(report.known, 1, "a ROM does not change the verdict");
+	verdict_is(&report, UNKNOWN, "no page", "a ROM alone: nothing is known of the guest");
+	report = audit_of("0 0 100000 1001 2 %lx memory\n", 1UL << 30);
+	verdict_is(&report, REACHABLE, "", "more than 16 MiB of ROMs are memory");
+	report = audit_of("0 0 0 4 0 %lx memory\n", 1UL << 30);
+	is_int(report.known, 1, "the first MiB does not change the verdict");
+	report_free(&report);
+	report = audit_of("0 0 f0 4 0 %lx memory\n0 1 ffff0 4 0 %lx memory\n", 1UL << 30, 1UL << 30);
+	is_int(report.known, 2, "the same memory elsewhere does not");
+	is_int(report.reachable, 0, "and is not the guest's twice");
+	report_free(&report);
+	report = audit_of("0 0 f0 2 0 %lx memory\n0 1 ffff0 4 0 %lx memory\n", 1UL << 30, 1UL << 30);
+	verdict_is(&report, REACHABLE, "", "more than that memory does");
+	report = audit_of("0 0 0 101 0 %lx memory\n", 1UL << 30);
+	verdict_is(&report, REACHABLE, "", "a slot that goes beyond it does");
+	report = audit_of("0 32764 0 4 0 %lx internal\n", 1UL << 30);
+	is_int(report.known, 1, "memslots of KVM's own do not change the verdict");
+	report_free(&report);
 }
 
 static void test_closed_by_vmm(void)
 {
 	struct vm_report report;
 
-	add_mapping(&report, false);
-	is_int(report.verdict, ABSENT, "a VMM without the shim: its guest_memfd is looked at");
+	new_area();
+	base = 1UL << 30;
+	close(gmem);
+	report = audit_of("0 0 0 4 4 %lx guest_memfd %" PRIu64 " 0 alone no-direct-map\n",
+			  1UL << 30, gmem_inode);
+	is_int(report.present, PAGES, "a guest_memfd that the VMM has closed: what it has touched is seen");
+	verdict_is(&report, UNKNOWN, "closed", "but there is no telling");
+	report = audit_of("0 0 0 4 4 %lx closed\n", 1UL << 30);
+	verdict_is(&report, UNKNOWN, "no page", "a guest_memfd that nobody has: there is no memory");
+}
+
+static void test_unbound(void)
+{
+	struct vm_report report;
+	int other;
+
+	new_area();
+	other = gmem;
+	new_area();
+	in_tables = 101;
+	base = 1UL << 30;
+	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n",
+			  gmem_inode);
+	is_int(report.nr_parts, 2, "a guest_memfd in no memslot is looked at");
+	is_int(report.part[1].kind, PART_UNBOUND, "and told apart");
 	report_free(&report);
-	add_mapping(&report, true);
-	is_int(report.verdict, UNKNOWN, "a guest_memfd that the VMM has closed: there is no telling");
-	report_free(&report);
+	close(gmem);
+	close(other);
+}
+
+/* Not of this VM, but with its number. */
+static void test_other_process(void)
+{
+	struct vm_report report = new_report(getpid());
+
+	write_list(getpid(), 9, "memslots 1 process 1\nend\n");
+	report_make(&report, debugfs, NULL);
+	verdict_is(&report, UNKNOWN, "ended", "a process that is not the one of the VM: unknown");
+	write_list(getpid(), 9, "memslots 1 process 1\n0 0 0 1 0 ");
+	report = new_report(getpid());
+	report_make(&report, debugfs, NULL);
+	verdict_is(&report, UNKNOWN, "form", "half a list: unknown");
+	remove_lists();
+}
+
+static int told;
+
+static void count_progress(const struct report_progress *progress, void *data)
+{
+	(void)progress;
+	(void)data;
+	told++;
+}
+
+static double seconds_of(struct vm_report *report, unsigned int limit)
+{
+	struct look look = {
+		.debugfs = debugfs, .seconds = limit, .progress = count_progress
+	};
+	struct timespec start, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	look_at(&look, report);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return end.tv_sec - start.tv_sec + (end.tv_nsec - start.tv_nsec) / 1e9;
+}
+
+/* Memory does not grow with what is claimed. */
+static void test_four_tib(void)
+{
+	struct vm_report report = new_report(getpid());
+	char text[512];
+	struct rusage usage;
+	double seconds;
+
+	base = 0;
+	frame[0] = frame[1] = frame[2] = frame[3] = 0;
+	snprintf(text, sizeof(text), "memslots 1 process %d\n0 0 0 20000000 0 10000 memory\n"
+		 "0 1 20000000 20000000 0 10000 memory\nend\n", getpid());
+	write_list(getpid(), 9, text);
+	look_everywhere = true;
+	seconds = seconds_of(&report, 120);
+	look_everywhere = false;
+	getrusage(RUSAGE_CHILDREN, &usage);
+	printf("# 4 TiB claimed: %.1f s, %ld MiB\n", seconds, usage.ru_maxrss >> 10);
+	is_int(report.nr_parts, 2, "4 TiB claimed: all of it was looked at");
+	ok(usage.ru_maxrss < 512 << 10, "4 TiB claimed: in less than 512 MiB");
+	verdict_is(&report, UNKNOWN, "no page", "4 TiB claimed: unknown");
+	remove_lists();
+}
+
+static pid_t start_victim(const char *path, int *ret_fd)
+{
+	int ready[2];
+	pid_t pid;
+
+	if (pipe(ready))
+		abort();
+	pid = fork();
+	if (!pid) {
+		int fd = path ? open(path, O_RDWR) : -1;
+
+		if (write(ready[1], &fd, sizeof(fd)) != sizeof(fd))
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	if (read(ready[0], ret_fd, sizeof(*ret_fd)) != sizeof(*ret_fd))
+		abort();
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static void stop_victim(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void test_dying(void)
+{
+	char path[128], text[128];
+	struct vm_report report;
+	int fd;
+	pid_t pid = start_victim(NULL, &fd);
+
+	/* a list that takes for ever to open */
+	report = new_report(pid);
+	snprintf(path, sizeof(path), "%s/%d-9", debugfs, pid);
+	mkdir(path, 0700);
+	strcat(path, "/memslots");
+	if (mkfifo(path, 0600))
+		abort();
+	told = 0;
+	ok(seconds_of(&report, 1) < 5, "a look without an end: it is ended");
+	ok(told >= 2, "a look without an end: meanwhile there is a sign of life");
+	verdict_is(&report, UNKNOWN, "within 1 seconds", "a look without an end: unknown");
+	remove_lists();
+	snprintf(text, sizeof(text), "memslots 1 process %d\nend\n", pid);
+	write_list(pid, 9, text);
+	report = new_report(pid);
+	stop_victim(pid);
+	seconds_of(&report, 10);
+	is_int(report.error, ESRCH, "a VM that dies meanwhile: its process is not another one");
+	verdict_is(&report, UNKNOWN, "ended", "a VM that dies meanwhile: unknown");
+	remove_lists();
+}
+
+/* Its server does not answer when it is closed, which is then not done. */
+static void test_fuse(void)
+{
+	struct fuse_file file;
+	const char *why = fuse_file_start(&file, "[kvm-gmem]");
+	struct vm_report report;
+	char text[256];
+	pid_t pid;
+	int fd;
+
+	if (why) {
+		skip("a descriptor of FUSE under the name of guest_memfd", why);
+		return;
+	}
+	pid = start_victim(file.path, &fd);
+	ok(fd >= 0, "a process has a descriptor of FUSE under the name of guest_memfd");
+	snprintf(text, sizeof(text), "memslots 1 process %d\n0 0 0 4 4 %lx guest_memfd %d 0 alone no-direct-map\nend\n",
+		 pid, 1UL << 30, FUSE_FILE_INODE);
+	write_list(pid, 9, text);
+	report = new_report(pid);
+	ok(seconds_of(&report, 20) < 10, "FUSE: it is not taken, and nobody waits");
+	verdict_is(&report, UNKNOWN, "", "FUSE: unknown");
+	/* as if it were taken */
+	all_are_gmem = true;
+	report = new_report(pid);
+	ok(seconds_of(&report, 1) < 10, "FUSE, taken all the same: it is left to itself");
+	verdict_is(&report, UNKNOWN, "", "FUSE, taken all the same: unknown");
+	all_are_gmem = false;
+	fuse_file_stop(&file);
+	stop_victim(pid);
+	remove_lists();
+}
+
+static void test_finding(void)
+{
+	struct vm_entry *vms;
+	char text[64];
+	size_t nr;
+	int fd;
+	pid_t pid;
+
+	snprintf(text, sizeof(text), "memslots 1 process %d\nend\n", getpid());
+	for (int i = 0; i < 1000; i++)
+		write_list(getpid(), 1000 + i, text);
+	is_int(vms_find(debugfs, getpid(), &vms, &nr), 0, "1000 VMs");
+	is_int(nr, 1000, "1000 VMs: all are found");
+	is_int(vms[999].vm.vm_fd, 1999, "1000 VMs: in their order");
+	free(vms);
+	remove_lists();
+	/* created by a thread that is not the process */
+	write_list(1, 5, text);
+	is_int(vms_find(debugfs, getpid(), &vms, &nr), 0, "a VM of a thread");
+	ok(nr == 1 && vms[0].vm.pid == getpid(), "a VM of a thread: its process is found");
+	free(vms);
+	remove_lists();
+	write_list(getpid(), 5, "memslots 1 process 0\nend\n");
+	ok(!vms_find(debugfs, getpid(), &vms, &nr) && nr == 1 && vms[0].error == ESRCH,
+	   "a VM whose process is gone is named");
+	free(vms);
+	remove_lists();
+	pid = start_victim(NULL, &fd);
+	stop_victim(pid);
+	is_int(vms_find(debugfs, pid, &vms, &nr), -ESRCH, "no such process");
 }
 
 static void test_names(void)
@@ -192,20 +596,34 @@ static void test_names(void)
 	char said[4096] = "";
 	struct vm_report report;
 	int out = dup(1), to = memfd_create("stdout", MFD_CLOEXEC);
-	struct kernel_view view = { .tables = (void *)1, .kcore = (void *)1 };
 
-	add_mapping(&report, true);
-	snprintf(report.area[0].path, sizeof(report.area[0].path), "/dir\r\x7f\xc2\x9b" "file");
+	report = audit_of("0 0 0 4 0 %lx memory\n", 1UL << 30);
+	strcpy(report.vm.name, "odd\033[31m\x9b\tname");
+	snprintf(report.part[0].path, sizeof(report.part[0].path), "/dir\r\x7f\xc2\x9b" "file");
 	fflush(stdout);
 	dup2(to, 1);
-	audit_print(&view, &report, 1);
+	audit_print_vm(&report);
 	fflush(stdout);
 	dup2(out, 1);
 	if (pread(to, said, sizeof(said) - 1, 0) < 0)
 		abort();
 	ok(strstr(said, "odd?[31m??name, process"), "names of processes have no control bytes");
-	ok(strstr(said, "/dir????file, only what"), "paths have none either");
+	ok(strstr(said, "/dir????file\n"), "paths have none either");
 	report_free(&report);
+	close(to);
+	close(out);
+}
+
+static void test_status(void)
+{
+	struct vm_report absent = { .verdict = ABSENT }, unknown = { .verdict = UNKNOWN },
+			 reachable = { .verdict = REACHABLE };
+
+	is_int(audit_status(EXIT_YES, &absent), EXIT_YES, "status: absent");
+	is_int(audit_status(EXIT_YES, &unknown), EXIT_UNKNOWN, "status: unknown");
+	is_int(audit_status(EXIT_UNKNOWN, &absent), EXIT_UNKNOWN, "status: one is unknown");
+	is_int(audit_status(EXIT_UNKNOWN, &reachable), EXIT_NO, "status: one is reachable");
+	is_int(audit_status(EXIT_NO, &unknown), EXIT_NO, "status: and stays so");
 }
 
 /* audit.c is here for how it prints. */
@@ -215,22 +633,32 @@ int fail(int status, const char *format, ...)
 	return status;
 }
 
-void kernel_view_open(struct kernel_view *ret_view)
+void warn(const char *format, ...)
 {
-	*ret_view = (struct kernel_view){ 0 };
-}
-
-void kernel_view_close(struct kernel_view *view)
-{
-	(void)view;
+	(void)format;
 }
 
 int main(void)
 {
+	if (!mkdtemp(debugfs) || process_open(getpid(), &self))
+		abort();
 	test_frames();
 	test_frames_change();
 	test_lost_page();
+	test_verdicts();
+	test_no_sources();
+	test_forged_list();
+	test_kinds();
 	test_closed_by_vmm();
+	test_unbound();
+	test_other_process();
+	test_four_tib();
+	test_dying();
+	test_fuse();
+	test_finding();
 	test_names();
+	test_status();
+	process_close(&self);
+	rmdir(debugfs);
 	return done();
 }

@@ -3,19 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memslots.h"
 #include "procfs.h"
 #include "ptdump.h"
-#include "slots.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct slot_line *slots;
+	struct memslots slots;
 	struct ptdump_line line;
 	struct vma vma;
 	char *text;
-	size_t nr;
 
 	text = malloc(size + 1);
 	if (!text)
@@ -26,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (ptdump_parse_line(text, &line) && line.start > line.end)
 		abort();
-	if (!slots_parse(text, &slots, &nr))
-		free(slots);
+	if (!memslots_parse(text, &slots))
+		memslots_free(&slots);
 	free(text);
 	return 0;
 }

@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fake_kvm.h"
@@ -120,7 +123,7 @@ static void test_create_bad_input(void)
 	is_int(offmap_create(vm, MIB + 1, 0, &mem), -EINVAL, "create: size not a multiple of a page");
 	is_int(offmap_create(vm, 0, 0, &mem), -EINVAL, "create: size 0");
 	is_int(offmap_create(vm, 1ULL << 63, 0, &mem), -EINVAL, "create: size beyond a file's");
-	is_int(offmap_create(vm, MIB, 1, &mem), -EINVAL, "create: an unknown flag");
+	is_int(offmap_create(vm, MIB, 1U << 31, &mem), -EINVAL, "create: an unknown flag");
 	is_int(offmap_create(vm, MIB, 0, NULL), -EINVAL, "create: NULL");
 	is_int(offmap_create(-1, MIB, 0, &mem), -EBADF, "create: no VM");
 	is_int(offmap_create(987, MIB, 0, &mem), -EBADF, "create: a closed VM");
@@ -167,7 +170,7 @@ static void test_map(void)
 	is_int(offmap_map(mem, NULL, 1, PAGE, 0, &addr), -EINVAL, "map: offset not aligned");
 	is_int(offmap_map(mem, NULL, 0, 1, 0, &addr), -EINVAL, "map: size not aligned");
 	is_int(offmap_map(mem, NULL, 0, 0, 0, &addr), -EINVAL, "map: size 0");
-	is_int(offmap_map(mem, NULL, 0, MIB, 2, &addr), -EINVAL, "map: unknown flag");
+	is_int(offmap_map(mem, NULL, 0, MIB, 1U << 31, &addr), -EINVAL, "map: unknown flag");
 	is_int(offmap_map(mem, (void *)1, 0, MIB, OFFMAP_MAP_FIXED, &addr), -EINVAL,
 	       "map: fixed address not aligned");
 	is_int(offmap_map(mem, NULL, 0, MIB, OFFMAP_MAP_FIXED, &addr), -EINVAL,
@@ -213,9 +216,12 @@ static void test_bind(void)
 	slot.size = 0;
 	is_int(offmap_bind(vm, mem, &slot), -EINVAL, "bind: size 0 does not delete");
 	slot.size = MIB;
-	slot.reserved[1] = 1;
+	slot.reserved = 1;
 	is_int(offmap_bind(vm, mem, &slot), -EINVAL, "bind: a reserved field");
-	slot.reserved[1] = 0;
+	slot.reserved = 0;
+	slot.struct_size = sizeof(slot) - 8;
+	is_int(offmap_bind(vm, mem, &slot), -EINVAL, "bind: a structure of no known size");
+	slot.struct_size = 0;
 	slot.slot = 300;
 	is_int(offmap_bind(vm, mem, &slot), -EINVAL, "bind: slot number too large");
 	slot.slot = 1;
@@ -300,6 +306,183 @@ static void test_populate(int flags)
 	close(vm);
 }
 
+/* A program that was built with a later header. */
+static void test_longer_slot(void)
+{
+	struct { struct offmap_slot slot; uint64_t later; } longer;
+	struct offmap_mem *mem;
+	void *addr;
+	int vm;
+
+	fake_kvm_reset();
+	vm = new_vm();
+	mem = new_mem(vm, MIB);
+	if (offmap_map(mem, NULL, 0, MIB, 0, &addr))
+		abort();
+	memset(&longer, 0, sizeof(longer));
+	longer.slot.size = MIB;
+	longer.slot.addr = addr;
+	longer.slot.struct_size = sizeof(longer);
+	longer.later = 1;
+	is_int(offmap_bind(vm, mem, &longer.slot), -E2BIG, "bind: a member that is not known");
+	longer.later = 0;
+	is_int(offmap_bind(vm, mem, &longer.slot), 0, "bind: without it, a longer slot is fine");
+	offmap_unmap(addr, MIB);
+	offmap_free(mem);
+	close(vm);
+}
+
+static void test_from_fd(void)
+{
+	uint64_t flags = OFFMAP_GMEM_NEEDED | GUEST_MEMFD_FLAG_WRITE;
+	struct offmap_mem *mem, *other;
+	uint8_t byte = 0x17, *addr;
+	int vm, pipe_fds[2];
+
+	fake_kvm_reset();
+	vm = new_vm();
+	other = new_mem(vm, MIB);
+	is_int(offmap_from_fd(offmap_fd(other), flags, &mem), 0, "from_fd");
+	is_int(offmap_size(mem), MIB, "from_fd: its size");
+	is_int(offmap_features(mem), OFFMAP_CAN_PROTECT | OFFMAP_CAN_WRITE, "from_fd: its features");
+	ok(offmap_fd(mem) != offmap_fd(other), "from_fd: a copy");
+	is_int(fcntl(offmap_fd(mem), F_GETFD), FD_CLOEXEC, "from_fd: closed on exec");
+	is_int(offmap_from_fd(offmap_fd(other), OFFMAP_GMEM_SHARED, &mem), -EINVAL,
+	       "from_fd: in the direct map");
+	is_int(offmap_from_fd(offmap_fd(other), flags, NULL), -EINVAL, "from_fd: no result");
+	is_int(offmap_from_fd(987, flags, &mem), -EBADF, "from_fd: a closed descriptor");
+	if (pipe(pipe_fds))
+		abort();
+	is_int(offmap_from_fd(pipe_fds[0], flags, &mem), -EINVAL, "from_fd: a pipe");
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	offmap_free(other);
+	is_int(offmap_populate(mem, 5, &byte, 1), 0, "from_fd: it outlives the other");
+	is_int(offmap_map(mem, NULL, 0, MIB, 0, (void **)&addr), 0, "from_fd: it can be mapped");
+	is_int(addr[5], 0x17, "from_fd: it has been filled");
+	offmap_unmap(addr, MIB);
+	offmap_free(mem);
+	close(vm);
+}
+
+static bool writable(void *addr)
+{
+	int fd = open("/dev/zero", O_RDONLY);
+	ssize_t got = read(fd, addr, 1);
+
+	close(fd);
+	return got == 1;
+}
+
+static bool is_inherited(const volatile uint8_t *addr)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		signal(SIGSEGV, SIG_DFL);
+		_exit(addr[0]);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	       !WEXITSTATUS(status);
+}
+
+static void test_pages(void)
+{
+	uint8_t there[MIB / 4096], *addr, *second;
+	uint64_t offset, size;
+	struct offmap_mem *mem;
+	struct stat st;
+	int vm;
+
+	fake_kvm_reset();
+	vm = new_vm();
+	mem = new_mem(vm, MIB);
+	is_int(offmap_present(mem, 0, MIB, there), 0, "present");
+	ok(!there[0] && !there[7] && !there[MIB / PAGE - 1], "present: nothing yet");
+	is_int(offmap_allocate(mem, 7 * PAGE, PAGE), 0, "allocate");
+	is_int(fstat(offmap_fd(mem), &st) ? 0 : st.st_blocks * 512, PAGE, "allocate: a page");
+	/* of the double, a page is not there before it has contents */
+	offmap_populate(mem, 7 * PAGE, "", 1);
+	is_int(offmap_present(mem, 6 * PAGE, 3 * PAGE, there), 0, "present: a range");
+	ok(!there[0] && there[1] == 1 && !there[2], "present: what was allocated");
+	is_int(offmap_discard(mem, 7 * PAGE, PAGE), 0, "discard");
+	offmap_present(mem, 7 * PAGE, PAGE, there);
+	ok(!there[0], "present: what was discarded is not there");
+	is_int(offmap_present(mem, 0, MIB, NULL), -EINVAL, "present: no result");
+	is_int(offmap_present(mem, 1, PAGE, there), -EINVAL, "present: not whole pages");
+	is_int(offmap_allocate(mem, 0, 0), -EINVAL, "allocate: size 0");
+	is_int(offmap_allocate(mem, MIB, PAGE), -EINVAL, "allocate: beyond the end");
+
+	is_int(offmap_map(mem, NULL, 4 * PAGE, 4 * PAGE, OFFMAP_MAP_POPULATE, (void **)&addr), 0,
+	       "map: populated");
+	offmap_present(mem, 3 * PAGE, 6 * PAGE, there);
+	ok(!there[0] && there[1] && there[4] && !there[5], "map: its pages exist, and no others");
+	is_int(offmap_locate(mem, addr + PAGE + 1, &offset, &size), 0, "locate");
+	is_int(offset, 5 * PAGE + 1, "locate: the offset");
+	is_int(size, 3 * PAGE - 1, "locate: how much there is");
+	is_int(offmap_locate(mem, there, &offset, &size), -ENOENT, "locate: other memory");
+	is_int(offmap_locate(mem, NULL, &offset, &size), -EINVAL, "locate: NULL");
+	ok(!is_inherited(addr), "map: a child does not have it");
+	offmap_unmap(addr, 4 * PAGE);
+	is_int(offmap_map(mem, NULL, 0, MIB, OFFMAP_MAP_FORK | OFFMAP_MAP_READ_ONLY,
+			  (void **)&second), 0, "map: for a child, to be read");
+	ok(is_inherited(second), "map: a child has it");
+	is_int(offmap_map(mem, NULL, 0, MIB, 1U << 4, (void **)&addr), -EINVAL, "map: a flag that is not known");
+	ok(!writable(second), "map: it cannot be written");
+	offmap_unmap(second, MIB);
+	offmap_free(mem);
+	close(vm);
+}
+
+static void test_huge(void)
+{
+	struct offmap_mem *mem;
+	int vm;
+
+	fake_kvm_reset();
+	vm = new_vm();
+	is_int(offmap_create(vm, MIB, OFFMAP_CREATE_ALLOW_HUGE, &mem), 0,
+	       "huge pages: no error where there are none");
+	is_int(offmap_features(mem), OFFMAP_CAN_PROTECT, "huge pages: not there");
+	offmap_free(mem);
+	/* the double refuses flags that it does not advertise */
+	fake_kvm.gmem_flags |= GUEST_MEMFD_FLAG_ALLOW_HUGE;
+	is_int(offmap_create(vm, MIB, OFFMAP_CREATE_ALLOW_HUGE, &mem), 0, "huge pages: asked for");
+	is_int(offmap_features(mem), OFFMAP_CAN_PROTECT | OFFMAP_CAN_HUGE, "huge pages: there");
+	offmap_free(mem);
+	close(vm);
+}
+
+/* What a stream has given is counted, though it then has nothing. */
+static void test_short_count(void)
+{
+	uint64_t done_bytes = 0;
+	struct offmap_mem *mem;
+	int vm, pipe_fds[2];
+
+	fake_kvm_reset();
+	vm = new_vm();
+	mem = new_mem(vm, MIB);
+	if (pipe2(pipe_fds, O_NONBLOCK) || write(pipe_fds[1], "hello", 5) != 5)
+		abort();
+	is_int(offmap_populate_fd(mem, 0, pipe_fds[0], 100, &done_bytes), 0,
+	       "populate_fd: a pipe that has less");
+	is_int(done_bytes, 5, "populate_fd: a short count");
+	is_int(offmap_populate_fd(mem, 5, pipe_fds[0], 95, &done_bytes), -EAGAIN,
+	       "populate_fd: the next call says why");
+	if (write(pipe_fds[1], "!", 1) != 1)
+		abort();
+	close(pipe_fds[1]);
+	is_int(offmap_populate_fd(mem, 5, pipe_fds[0], 95, &done_bytes), 0, "populate_fd: goes on");
+	is_int(done_bytes, 1, "populate_fd: where it was");
+	is_int(offmap_populate_fd(mem, 6, pipe_fds[0], 94, &done_bytes), 0, "populate_fd: the end");
+	is_int(done_bytes, 0, "populate_fd: is a count of 0");
+	close(pipe_fds[0]);
+	offmap_free(mem);
+	close(vm);
+}
+
 struct job {
 	struct offmap_mem *mem;
 	uint64_t offset;
@@ -352,6 +535,11 @@ int main(void)
 	test_bind();
 	test_populate(0);
 	test_populate(GUEST_MEMFD_FLAG_WRITE);
+	test_short_count();
+	test_longer_slot();
+	test_from_fd();
+	test_pages();
+	test_huge();
 	test_threads();
 	fake_kvm_reset();
 	return done();

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* What is read of /proc, debugfs and the shim's list, and what is not believed. */
+/* What is read of /proc and debugfs, and what is not believed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
+#include "memslots.h"
+#include "page.h"
+#include "process.h"
 #include "procfs.h"
 #include "ptdump.h"
-#include "slots.h"
 #include "tap.h"
 
 static void test_vma(void)
@@ -49,36 +51,73 @@ static void test_tables(void)
 	   "page tables: a number too large");
 }
 
-static int parse(const char *list, size_t *ret_nr)
+static int parse(const char *list, struct memslots *ret)
 {
-	struct slot_line *slots;
 	char *text = strdup(list);
-	int err = slots_parse(text, &slots, ret_nr);
+	int err = memslots_parse(text, ret);
 
 	free(text);
-	if (!err)
-		free(slots);
 	return err;
 }
 
-static void test_slots(void)
+static int parse_error(const char *list)
 {
-	size_t nr = 7;
+	struct memslots slots;
+	int err = parse(list, &slots);
 
-	is_int(parse("offmap-slots 1 3\n9 0 0 1000 7f000 protected 5 0\nend 3\n", &nr), 0, "slots: a list");
-	is_int(nr, 1, "slots: has one");
-	is_int(parse("offmap-slots 1 3\nend 3\n", &nr), 0, "slots: none");
-	is_int(nr, 0, "slots: has none");
-	is_int(parse("offmap-slots 1 3\n9 0 0 1000 7f000 rom -1 0\n", &nr), -EAGAIN, "slots: half a list");
-	is_int(parse("offmap-slots 1 4\nend 3\n", &nr), -EAGAIN, "slots: two lists");
-	is_int(parse("offmap-slots 2 3\nend 3\n", &nr), -EPROTO, "slots: another format");
-	is_int(parse("", &nr), -EPROTO, "slots: nothing");
-	is_int(parse("offmap-slots 1 3\n9 0 0 1001 7f000 rom -1 0\nend 3\n", &nr), -EPROTO,
-	       "slots: a size that is none");
-	is_int(parse("offmap-slots 1 3\n9 0 0 1000 7f000 mapping -1 0\nend 3\n", &nr), -EPROTO,
-	       "slots: a kind that no slot has");
-	is_int(parse("offmap-slots 1 3\n9 0 0 1000 7f000 rom -1 0 more\nend 3\n", &nr), -EPROTO,
-	       "slots: too much on a line");
+	if (!err)
+		memslots_free(&slots);
+	return err;
+}
+
+static void test_memslots(void)
+{
+	struct memslots slots;
+	const struct memslot *s;
+
+	is_int(parse("memslots 1 process 47\n"
+		     "0 0 0 c0 0 7f2a2c000000 guest_memfd 41 1000 alone no-direct-map\n"
+		     "1 7 c0 40 2 7f2ab0a00000 memory\n"
+		     "0 8 100 1 4 0 closed\n"
+		     "0 32764 fee00 1 0 7f2ab0a00000 internal\n"
+		     "0 9 200 1 4 0 guest_memfd 41 0 private direct-map\n"
+		     "end\n", &slots), 0, "memslots: a list");
+	s = slots.slot;
+	ok(slots.process == 47 && slots.nr == 5, "memslots: its process and its length");
+	ok(s[0].backing == BACKED_BY_GMEM && s[0].inode == 41 && s[0].offset == 0x1000 &&
+	   s[0].no_direct_map && !s[0].private_only, "memslots: a guest_memfd");
+	ok(s[1].backing == BACKED_BY_PROCESS && s[1].as == 1 && s[1].slot == 7 &&
+	   s[1].gpa == 0xc0 * page_bytes() && s[1].size == 0x40 * page_bytes() &&
+	   s[1].flags == 2 && s[1].addr == 0x7f2ab0a00000, "memslots: ordinary memory");
+	ok(s[2].backing == BACKED_BY_NOTHING && s[3].backing == BACKED_BY_KVM &&
+	   s[4].private_only && !s[4].no_direct_map, "memslots: the other kinds");
+	memslots_free(&slots);
+	is_int(parse("memslots 1 process 0\nend\n", &slots), 0, "memslots: none");
+	is_int(slots.nr, 0, "memslots: has none");
+	is_int(parse_error("memslots 1 process 1\n0 0 0 1 0 0 memory\n"), -ENODATA,
+	       "memslots: half a list");
+	is_int(parse_error("memslots 1 process 1\n0 0 0 1 0 0 mem"), -ENODATA,
+	       "memslots: half a line");
+	is_int(parse_error("memslots 1 process 1\nend"), -ENODATA, "memslots: half an end");
+	is_int(parse_error("memslots 2 process 1\nend\n"), -EPROTO, "memslots: another format");
+	is_int(parse_error("memslots 1 process -1\nend\n"), -EPROTO, "memslots: no process");
+	is_int(parse_error(""), -EPROTO, "memslots: nothing");
+	is_int(parse_error("memslots 1 process 1\n0 0 0 0 0 0 memory\nend\n"), -EPROTO,
+	       "memslots: a slot without a size");
+	is_int(parse_error("memslots 1 process 1\n0 0 0 ffffffffffffffff 0 0 memory\nend\n"),
+	       -EPROTO, "memslots: a size too large");
+	is_int(parse_error("memslots 1 process 1\n0 0 0 1 0 0 guest_memfd 4 0 alone no\nend\n"),
+	       -EPROTO, "memslots: a kind of memory that there is not");
+	is_int(parse_error("memslots 1 process 1\n0 0 0 1 0 0 memory more\nend\n"), -EPROTO,
+	       "memslots: too much on a line");
+	is_int(parse_error("memslots 1 process 1\nend\n0 0 0 1 0 0 memory\n"), -EPROTO,
+	       "memslots: more after the end");
+}
+
+static void test_links(void)
+{
+	ok(process_link_is_gmem("anon_inode:[kvm-gmem]"), "links: a guest_memfd");
+	ok(!process_link_is_gmem("/tmp/file"), "links: another file");
 }
 
 static void test_json(void)
@@ -108,7 +147,8 @@ int main(void)
 {
 	test_vma();
 	test_tables();
-	test_slots();
+	test_memslots();
+	test_links();
 	test_json();
 	return done();
 }

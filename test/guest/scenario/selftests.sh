@@ -82,6 +82,7 @@ cd /kvm || exit 1
 own guest_memfd_test
 own guest_memfd_no_direct_map_test
 own guest_memfd_no_direct_map_guest_test
+own memslots_debugfs_test
 own guest_memfd_write_test
 own guest_memfd_write_stress_test ${short:+-d 1}
 if [ "$(uname -m)" = x86_64 ]; then

@@ -1,0 +1,133 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# offmap audit asks the kernel, whatever the VMM that it looks at does; and offmap
+# stat counts.
+#
+# Argument: the offmap command, on the host.
+# shellcheck source=/dev/null
+. /tap.sh
+# shellcheck source=/dev/null
+. /host.sh
+
+OFFMAP=$1
+LIMIT=$((60 * ${TAP_SLOW:-1}))
+
+offmap() { on_host "$OFFMAP" "$@"; }
+
+# start ARGUMENTS...: until the VMM is ready
+start() {
+	odd_vmm "$@" >/tmp/odd 2>&1 &
+	echo $! >/tmp/pid
+	left=$LIMIT
+	until grep -q '^ready' /tmp/odd; do
+		left=$((left - 1))
+		if [ "$left" = 0 ] || ! kill -0 "$(cat /tmp/pid)"; then
+			cat /tmp/odd
+			return 1
+		fi
+		sleep 1
+	done
+}
+
+stop() {
+	kill -9 "$(cat /tmp/pid)"
+	while [ -e "/proc/$(cat /tmp/pid)/status" ] && kill -0 "$(cat /tmp/pid)" 2>/dev/null; do
+		usleep 100000
+	done
+}
+
+# audited STATUS TEXT WHICH...: of a VMM of that kind
+audited() {
+	status=$1 text=$2
+	shift 2
+	start "$@" || return 1
+	gives "$status" "$text" offmap audit --pid "$(cat /tmp/pid)"
+	ret=$?
+	stop
+	return $ret
+}
+
+# Both VMs, by two directories.
+sees_both() {
+	start reused || return 1
+	offmap audit --pid "$(cat /tmp/pid)" >/tmp/both
+	status=$?
+	cat /tmp/both
+	stop
+	[ "$status" = 1 ] && grep -q '^  absent: .* 0 of 512 pages' /tmp/both &&
+		grep -q '^  reachable: .* 1024 of 1024 pages' /tmp/both
+}
+
+# Their memory is a multiple of none; what it takes is about the list.
+many_vms() {
+	start many 1000 || return 1
+	(
+		# shellcheck disable=SC3045 # busybox has it
+		ulimit -v 400000
+		offmap audit --json >/tmp/many
+	)
+	status=$?
+	stop
+	[ "$status" = 3 ] && [ "$(grep -c '"verdict": "unknown"' /tmp/many)" = 1000 ] &&
+		grep -q 'it has no memory' /tmp/many
+}
+
+# Whatever it finds, it comes to an end, and never says of a dead one that it is absent
+# without having seen its pages.
+dying_vms() {
+	odd_vmm dying 20 >/tmp/odd 2>&1 &
+	rounds=0
+	while [ $rounds -lt 5 ]; do
+		offmap audit --json >/tmp/dying
+		status=$?
+		cat /tmp/dying
+		case $status in 0 | 3 | 4) ;; *) return 1 ;; esac
+		rounds=$((rounds + 1))
+	done
+	wait
+}
+
+# Without KVM's list nothing is certain, and the reason is named.
+without_list() {
+	start protected || return 1
+	umount /host/sys/kernel/debug
+	gives 3 'unknown: .*debugfs is not mounted: mount -t debugfs' offmap audit
+	ret=$?
+	mount -t debugfs debugfs /host/sys/kernel/debug
+	stop
+	return $ret
+}
+
+counts() {
+	start protected || return 1
+	offmap stat >/tmp/stat
+	status=$?
+	cat /tmp/stat
+	offmap stat --json >/tmp/json && offmap stat --prometheus >/tmp/prometheus
+	second=$?
+	stop
+	[ "$status" = 0 ] && [ "$second" = 0 ] &&
+		grep -q '^fast_path *on ' /tmp/stat && grep -q " odd_vmm .* 4  *0 " /tmp/stat &&
+		grep -q '"out_of_map_bytes": 4194304,' /tmp/json &&
+		grep -q '^offmap_vm_out_of_map_bytes{.*name="odd_vmm".*} 4194304$' /tmp/prometheus
+}
+
+t "audit: the host's root is a place for offmap" host_ready
+t "audit: no VM" gives 4 'no process has a VM' offmap audit
+t "audit: memory outside the direct map is absent" \
+	audited 0 'absent: the kernel can reach 0 of 512 pages' protected
+t "audit: a forged list changes nothing" \
+	audited 1 'reachable: the kernel can reach 1024 of 1024 pages' forged
+t "audit: a VM without memory is not absent" audited 3 'unknown: .*it has no memory' nothing
+t "audit: a closed guest_memfd is not absent" audited 3 'has closed its guest_memfd' closed
+t "audit: a VM of a thread that is gone" audited 0 'absent: .* 0 of 512' thread
+# shellcheck disable=SC2034 # of tap.sh
+T=$((2 * LIMIT))
+t "audit: half a TiB, of which 1 MiB is there" \
+	audited 1 'reachable: the kernel can reach 256 of 256 pages' huge
+t "audit: two VMs that had the same descriptor" sees_both
+t "audit: 1000 VMs" many_vms
+t "audit: VMs that die meanwhile" dying_vms
+t "audit: without debugfs it is unknown" without_list
+t "stat: counts, and has the VM" counts
+plan

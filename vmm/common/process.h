@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process that another user may own, and that may end at any time: a number
+ * of a process is used again, so it is held by a pidfd and by its directory in
+ * /proc, and nothing is asked of the file systems that its descriptors are on.
+ */
+#ifndef OFFMAP_PROCESS_H
+#define OFFMAP_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process {
+	pid_t pid;
+	int pidfd;
+	/* /proc/PID */
+	int dir;
+	/* /proc/PID/pagemap, -1 until it is needed */
+	int pagemap;
+};
+
+/* 0 or -errno; ESRCH when there is none.  process_close() only after 0. */
+int process_open(pid_t pid, struct process *ret);
+void process_close(struct process *process);
+
+/* Not ended, and not a zombie. */
+bool process_lives(const struct process *process);
+
+/*
+ * Calls visit() with each descriptor, its link and its inode, until that returns
+ * other than 0.  What it returned, or 0, or -errno.
+ */
+int process_for_each_fd(const struct process *process,
+			int (*visit)(int fd, const char *link, uint64_t inode, void *data),
+			void *data);
+
+/* Is that the link of a descriptor of a guest_memfd, or of another file so named? */
+bool process_link_is_gmem(const char *link);
+
+/*
+ * Takes over a descriptor of the guest_memfd with this inode.  It is taken only
+ * when its file system is the one of guest_memfd: to close a descriptor of
+ * another one may take for ever.  A descriptor or -errno:
+ *  -ENOENT  the process has none of this guest_memfd
+ *  -ESTALE  the process has put another file in its place at that moment, which
+ *           stays open here
+ */
+int process_take_gmem(const struct process *process, uint64_t inode);
+
+/*
+ * Frame numbers of nr pages from an address on, 0 for those not present.
+ * 0 or -errno; EPERM when the kernel hides them.
+ */
+int process_frames(struct process *process, uint64_t addr, size_t nr,
+		   uint64_t *ret_pfns);
+
+/*
+ * Has this range no page at all?  It costs little where nothing is mapped.  false
+ * also where the kernel cannot tell (before Linux 6.7).
+ */
+bool process_is_empty(struct process *process, uint64_t addr, uint64_t size);
+
+/* Bytes of its anonymous memory that are present; 0 if that is not known. */
+uint64_t process_anonymous(const struct process *process);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* A file of a file system in userspace that never answers to a close. */
+#ifndef TEST_FUSE_FILE_H
+#define TEST_FUSE_FILE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define FUSE_FILE_INODE 2
+
+struct fuse_file {
+	char dir[64];
+	char path[128];
+	pid_t server;
+	int device;
+};
+
+/* NULL, or why there is none: a machine without FUSE, or not root. */
+const char *fuse_file_start(struct fuse_file *file, const char *name);
+
+/* Also ends those that wait for it. */
+void fuse_file_stop(struct fuse_file *file);
+
+#endif
