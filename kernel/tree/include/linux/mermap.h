@@ -6,36 +6,40 @@
 #ifndef _LINUX_MERMAP_H
 #define _LINUX_MERMAP_H
 
+#include <linux/errno.h>
 #include <linux/mm_types.h>
-#include <linux/sched.h>
 
-/* How deep the mappings of a task may nest. */
-#define MERMAP_SLOTS 8
+struct mermap_marks;
+
+/* How deep mappings may nest. */
+#define MERMAP_NESTING 8
 
 /**
  * struct mermap - an ephemeral mapping, on the stack of the task that holds it
  *
- * All members are private to mm/mermap.c.
+ * All members are private to mm/mermap.
  */
 struct mermap {
 	/* private: */
-	struct mermap *outer;
-	struct mermap_mm *owner;
-	struct mm_struct *prev_mm;
 	void *addr;
-	pte_t *ptep;
-	pte_t pte;
+	union {
+		pte_t *ptep;
+		pmd_t *pmdp;
+	};
+	/* Loaded before the mapping, if it borrows a private mm; else NULL. */
+	struct mm_struct *prev_mm;
 	unsigned int depth;
+	/* The address stays in the TLB until the ring turns. */
+	bool in_ring;
 };
 
 #ifdef CONFIG_MERMAP
 bool mermap_supported(void);
-void mermap_prepare(void);
 void *mermap_get(struct mermap *map, struct page *page);
 void mermap_put(struct mermap *map);
-void mermap_flush(void);
 
 int mermap_zero_page(struct page *page);
+int mermap_zero_block(struct page *page, unsigned int nr);
 int mermap_copy_to_page(struct page *page, size_t offset, const void *from,
 			size_t len);
 int mermap_copy_from_page(void *to, struct page *page, size_t offset,
@@ -53,46 +57,11 @@ static inline void *mermap_addr(const struct mermap *map)
 {
 	return map->addr;
 }
-
-void __mermap_sched_out(void);
-void __mermap_sched_in(void);
-void __mermap_exit_mmap(struct mm_struct *mm);
-
-static inline void mermap_sched_out(void)
-{
-	if (unlikely(current->mermap))
-		__mermap_sched_out();
-}
-
-static inline void mermap_sched_in(void)
-{
-	if (unlikely(current->mermap))
-		__mermap_sched_in();
-}
-
-static inline void mermap_fork(struct task_struct *task)
-{
-	task->mermap = NULL;
-}
-
-static inline void mermap_mm_init(struct mm_struct *mm)
-{
-	mm->mermap = NULL;
-}
-
-static inline void mermap_exit_mmap(struct mm_struct *mm)
-{
-	if (unlikely(mm->mermap))
-		__mermap_exit_mmap(mm);
-}
 #else /* !CONFIG_MERMAP */
 static inline bool mermap_supported(void)
 {
 	return false;
 }
-
-static inline void mermap_prepare(void) { }
-static inline void mermap_flush(void) { }
 
 static inline void *mermap_get(struct mermap *map, struct page *page)
 {
@@ -117,12 +86,49 @@ static inline int mermap_copy_from_page(void *to, struct page *page,
 {
 	return -EOPNOTSUPP;
 }
+#endif /* CONFIG_MERMAP */
 
-static inline void mermap_sched_out(void) { }
-static inline void mermap_sched_in(void) { }
-static inline void mermap_fork(struct task_struct *task) { }
+/* Where all mms share the mermap, mermap_put() leaves nothing to be done. */
+#if defined(CONFIG_MERMAP) && defined(CONFIG_MM_LOCAL_REGION)
+void mermap_prepare(void);
+void mermap_flush(void);
+void mermap_mark(struct mermap_marks **marks);
+bool mermap_mark_lasting(struct mermap_marks **marks);
+void mermap_flush_marks(struct mermap_marks *marks);
+struct mermap_marks *mermap_get_marks(struct mermap_marks *marks);
+void mermap_put_marks(struct mermap_marks *marks);
+void __mermap_exit_mmap(struct mm_struct *mm);
+
+static inline void mermap_mm_init(struct mm_struct *mm)
+{
+	mm->mermap = NULL;
+}
+
+static inline void mermap_exit_mmap(struct mm_struct *mm)
+{
+	if (unlikely(mm->mermap))
+		__mermap_exit_mmap(mm);
+}
+#else
+static inline void mermap_prepare(void) { }
+static inline void mermap_flush(void) { }
+static inline void mermap_mark(struct mermap_marks **marks) { }
+
+static inline bool mermap_mark_lasting(struct mermap_marks **marks)
+{
+	return true;
+}
+
+static inline void mermap_flush_marks(struct mermap_marks *marks) { }
+
+static inline struct mermap_marks *mermap_get_marks(struct mermap_marks *marks)
+{
+	return NULL;
+}
+
+static inline void mermap_put_marks(struct mermap_marks *marks) { }
 static inline void mermap_mm_init(struct mm_struct *mm) { }
 static inline void mermap_exit_mmap(struct mm_struct *mm) { }
-#endif /* CONFIG_MERMAP */
+#endif
 
 #endif /* _LINUX_MERMAP_H */

@@ -48,11 +48,8 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/nodirmap.h>
 
-/* Blocks that come back together share a flush of what the mermap has left. */
+/* Blocks that are taken from the free lists at a time. */
 #define BATCH		4
-
-/* Pages that are cleared at a time. */
-#define CLEAR_PAGES	16
 
 /*
  * A block goes back only when all of it is free, which one page prevents.  That
@@ -321,46 +318,16 @@ static void put_nodirmap(struct zone *zone, struct page *page)
 	free_pageblock(zone, page, nodirmap_freetype());
 }
 
-/*
- * The mapping of the first page stays while the others are cleared: a task that
- * has to borrow an mm for its mappings does so once.  It cannot be preempted
- * then, so it should not be too many.
- */
-static int clear_some(struct page *page)
-{
-	struct mermap first;
-	void *addr = mermap_get(&first, page);
-	unsigned int i;
-	int err = 0;
-
-	if (!addr)
-		return -EINVAL;
-
-	clear_page(addr);
-	for (i = 1; i < CLEAR_PAGES && !err; i++)
-		err = mermap_zero_page(page + i);
-	mermap_put(&first);
-	return err;
-}
-
-/* What this leaves in the TLBs is for mermap_flush(). */
 static int clear_block(struct page *page)
 {
 	unsigned long i;
-	int err;
 
 	/* Memory failure may be about to look for a page that was free. */
 	for (i = 0; i < pageblock_nr_pages; i++)
 		if (PageHWPoison(page + i))
 			return -EHWPOISON;
 
-	for (i = 0; i < pageblock_nr_pages; i += CLEAR_PAGES) {
-		err = clear_some(page + i);
-		if (err)
-			return err;
-		cond_resched();
-	}
-	return 0;
+	return mermap_zero_block(page, pageblock_nr_pages);
 }
 
 static void publish_mapped(struct zone *zone, struct page *page)
@@ -394,8 +361,8 @@ static int give_back_one(struct zone *zone, struct page *page)
 
 /*
  * Put free blocks back into the direct map.  They are cleared before anybody
- * could reach them there, and the mappings used for this are forgotten by all
- * CPUs.  The TLBs do not know the blocks at their own addresses.
+ * could reach them there.  The TLBs know neither the blocks at their own
+ * addresses nor the mappings that they were cleared through.
  *
  * Return: How many of them are back.
  */
@@ -408,20 +375,12 @@ static unsigned int give_back(struct zone *zone, struct list_head *blocks)
 	might_sleep();
 
 	list_for_each_entry_safe(page, next, blocks, buddy_list) {
-		err = clear_block(page);
-		if (err) {
-			list_del(&page->buddy_list);
-			/* The rest of the block may have been mapped by us. */
-			mermap_flush();
-			put_nodirmap(zone, page);
-			trace_mm_nodirmap_block_return(zone, page_to_pfn(page), err);
-		}
-	}
-	mermap_flush();
-
-	list_for_each_entry_safe(page, next, blocks, buddy_list) {
 		list_del(&page->buddy_list);
-		err = give_back_one(zone, page);
+		err = clear_block(page);
+		if (err)
+			put_nodirmap(zone, page);
+		else
+			err = give_back_one(zone, page);
 		trace_mm_nodirmap_block_return(zone, page_to_pfn(page), err);
 		if (!err) {
 			count_vm_event(NODIRMAP_BLOCK_RETURN);

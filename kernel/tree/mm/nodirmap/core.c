@@ -69,8 +69,12 @@ EXPORT_SYMBOL_FOR_MODULES(mapping_set_no_direct_map, "kvm");
 
 void __nodirmap_exit_mapping(struct address_space *mapping)
 {
-	if (test_and_clear_bit(AS_NO_DIRECT_MAP, &mapping->flags))
-		atomic_long_dec(&nr_mappings);
+	if (!test_and_clear_bit(AS_NO_DIRECT_MAP, &mapping->flags))
+		return;
+
+	mermap_put_marks(mapping->mermap_marks);
+	mapping->mermap_marks = NULL;
+	atomic_long_dec(&nr_mappings);
 }
 
 /**
@@ -137,6 +141,7 @@ static bool restore_folio(struct folio *folio)
 
 /**
  * nodirmap_add_folio - prepare a folio for a mapping with AS_NO_DIRECT_MAP
+ * @mapping: The mapping.
  * @folio: The locked folio, which nobody else may use yet.
  * @gfp: What the caller may do to get memory.
  *
@@ -150,7 +155,7 @@ static bool restore_folio(struct folio *folio)
  *   tables.  After this and all other errors the folio is where it was.
  * * Otherwise as folio_zap_direct_map().
  */
-int nodirmap_add_folio(struct folio *folio, gfp_t gfp)
+int nodirmap_add_folio(struct address_space *mapping, struct folio *folio, gfp_t gfp)
 {
 	bool clear = !folio_test_uptodate(folio);
 	int err;
@@ -168,10 +173,7 @@ int nodirmap_add_folio(struct folio *folio, gfp_t gfp)
 		if (err)
 			return err;
 	}
-	if (!clear)
-		return 0;
-
-	if (nodirmap_has_mermap()) {
+	if (clear && nodirmap_has_mermap()) {
 		mermap_prepare();
 		err = mermap_zero_page(folio_page(folio, 0));
 		if (err) {
@@ -179,7 +181,11 @@ int nodirmap_add_folio(struct folio *folio, gfp_t gfp)
 			return err;
 		}
 	}
-	__folio_mark_uptodate(folio);
+
+	/* The task has cleared the folio, or has filled it before. */
+	mermap_mark(&mapping->mermap_marks);
+	if (clear)
+		__folio_mark_uptodate(folio);
 	return 0;
 }
 
@@ -193,9 +199,8 @@ int nodirmap_add_folio(struct folio *folio, gfp_t gfp)
  */
 void nodirmap_undo_add(struct folio *folio)
 {
-	/* No CPU may keep the translation that cleared the folio. */
-	if (nodirmap_has_mermap())
-		mermap_flush();
+	/* No CPU may keep the translation through which the task cleared the folio. */
+	mermap_flush();
 	if (!folio_is_nodirmap(folio) && !restore_folio(folio))
 		folio_get(folio);
 }
@@ -206,9 +211,10 @@ void nodirmap_undo_add(struct folio *folio)
  *
  * Return: false if a folio still has to be cleared.
  */
-VISIBLE_IF_KUNIT bool nodirmap_scrub(struct folio **folios, unsigned int nr)
+VISIBLE_IF_KUNIT bool nodirmap_scrub(struct mermap_marks *marks, struct folio **folios,
+				     unsigned int nr)
 {
-	bool scrubbed = true;
+	bool scrubbed = true, cleared = false;
 	unsigned int i;
 
 	if (!nodirmap_has_mermap())
@@ -220,8 +226,12 @@ VISIBLE_IF_KUNIT bool nodirmap_scrub(struct folio **folios, unsigned int nr)
 		mermap_prepare();
 		if (mermap_zero_page(folio_page(folios[i], 0)))
 			scrubbed = false;
+		cleared = true;
 	}
-	mermap_flush();
+	/* The CPUs forget how the task has cleared folios, and how others have. */
+	if (cleared)
+		mermap_flush();
+	mermap_flush_marks(marks);
 
 	return scrubbed;
 }
@@ -246,6 +256,7 @@ static bool bring_back(struct folio *folio, bool scrubbed)
 
 /**
  * nodirmap_remove_folio - a folio has left a mapping with AS_NO_DIRECT_MAP
+ * @marks: The mapping's marks: the mapping may be gone with its last folio.
  * @folio: The locked folio, no longer in the page cache nor in user page tables.
  *
  * Puts the folio back into the direct map, cleared, unless it belongs to a page
@@ -255,25 +266,27 @@ static bool bring_back(struct folio *folio, bool scrubbed)
  * Return: true if the folio may be freed.  If not, the caller keeps the
  * references of the page cache, so that nobody gets the folio.
  */
-bool nodirmap_remove_folio(struct folio *folio)
+bool nodirmap_remove_folio(struct mermap_marks *marks, struct folio *folio)
 {
 	might_sleep();
-	return bring_back(folio, nodirmap_scrub(&folio, 1));
+	return bring_back(folio, nodirmap_scrub(marks, &folio, 1));
 }
 
 /**
  * nodirmap_remove_folios - folios have left a mapping with AS_NO_DIRECT_MAP
+ * @marks: The mapping's marks.
  * @folios: The folios, as for nodirmap_remove_folio().
- * @nr: How many.  All of them share a flush of TLBs.
+ * @nr: How many.  All of them share a flush of TLBs, if any is due.
  *
  * As nodirmap_remove_folio() for each of them.  Takes a reference of its own to
  * a folio that must not be freed.
  *
  * Context: Process context, may sleep, no spinlock held.
  */
-void nodirmap_remove_folios(struct folio **folios, unsigned int nr)
+void nodirmap_remove_folios(struct mermap_marks *marks, struct folio **folios,
+			    unsigned int nr)
 {
-	bool scrubbed = nodirmap_scrub(folios, nr);
+	bool scrubbed = nodirmap_scrub(marks, folios, nr);
 	unsigned int i;
 
 	might_sleep();

@@ -76,9 +76,11 @@ static int add_and_fill(struct address_space *mapping, struct folio *folio,
 	}
 
 	err = fill_folio(folio, from);
-	if (err) {
-		/* Leave zeroes: userspace cannot tell them from a hole. */
+	/* Leave zeroes: userspace cannot tell them from a hole. */
+	if (err)
 		mermap_zero_page(folio_page(folio, 0));
+	mermap_mark(&mapping->mermap_marks);
+	if (err) {
 		folio_unlock(folio);
 		folio_put(folio);
 	}

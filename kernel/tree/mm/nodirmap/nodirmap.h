@@ -15,6 +15,7 @@
 #include "../page_alloc.h"
 
 struct mempolicy;
+struct mermap_marks;
 
 /* convert.c */
 #ifdef CONFIG_NODIRMAP
@@ -25,15 +26,16 @@ int folio_restore_direct_map(struct folio *folio);
 /* core.c */
 #ifdef CONFIG_NODIRMAP
 struct folio *nodirmap_alloc_folio_noprof(gfp_t gfp, struct mempolicy *policy);
-int nodirmap_add_folio(struct folio *folio, gfp_t gfp);
+int nodirmap_add_folio(struct address_space *mapping, struct folio *folio, gfp_t gfp);
 void nodirmap_undo_add(struct folio *folio);
-bool nodirmap_remove_folio(struct folio *folio);
-void nodirmap_remove_folios(struct folio **folios, unsigned int nr);
+bool nodirmap_remove_folio(struct mermap_marks *marks, struct folio *folio);
+void nodirmap_remove_folios(struct mermap_marks *marks, struct folio **folios,
+			    unsigned int nr);
 void __nodirmap_exit_mapping(struct address_space *mapping);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 bool nodirmap_has_mermap(void);
-bool nodirmap_scrub(struct folio **folios, unsigned int nr);
+bool nodirmap_scrub(struct mermap_marks *marks, struct folio **folios, unsigned int nr);
 #endif
 #else
 static inline struct folio *
@@ -42,19 +44,22 @@ nodirmap_alloc_folio_noprof(gfp_t gfp, struct mempolicy *policy)
 	return NULL;
 }
 
-static inline int nodirmap_add_folio(struct folio *folio, gfp_t gfp)
+static inline int nodirmap_add_folio(struct address_space *mapping,
+				     struct folio *folio, gfp_t gfp)
 {
 	return -EOPNOTSUPP;
 }
 
 static inline void nodirmap_undo_add(struct folio *folio) { }
 
-static inline bool nodirmap_remove_folio(struct folio *folio)
+static inline bool nodirmap_remove_folio(struct mermap_marks *marks,
+					 struct folio *folio)
 {
 	return true;
 }
 
-static inline void nodirmap_remove_folios(struct folio **folios, unsigned int nr) { }
+static inline void nodirmap_remove_folios(struct mermap_marks *marks,
+					  struct folio **folios, unsigned int nr) { }
 static inline void __nodirmap_exit_mapping(struct address_space *mapping) { }
 #endif /* CONFIG_NODIRMAP */
 

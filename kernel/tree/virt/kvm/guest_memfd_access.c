@@ -1,17 +1,213 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM's own accesses to guest memory that the direct map lacks.
+ * Accesses of the kernel itself to the pages of a guest_memfd.
+ *
+ * write() fills guest memory without page faults and without clearing it first.
+ *
+ * kvm_gmem_map() is for KVM, where an access through the VMM's mapping is not
+ * possible: that may be missing, and a page fault in it fills a hole of the file.
  */
+#include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/kvm_host.h>
 #include <linux/mermap.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include "guest_memfd.h"
 
+static size_t kvm_gmem_copy_no_direct_map(struct folio *folio, size_t offset,
+					  struct iov_iter *from, size_t len)
+{
+	struct mermap map;
+	size_t copied;
+	void *addr;
+
+	/* For each page: the task may have moved to another CPU. */
+	mermap_prepare();
+	addr = mermap_get(&map, folio_page(folio, 0));
+	if (!addr)
+		return 0;
+
+	pagefault_disable();
+	copied = copy_from_iter(addr + offset, len, from);
+	pagefault_enable();
+	mermap_put(&map);
+	mermap_mark(&folio->mapping->mermap_marks);
+	return copied;
+}
+
+/* Copy @len bytes to a locked folio of the file, or fail with @from where it was. */
+static int kvm_gmem_copy_to_folio(struct folio *folio, size_t offset,
+				  struct iov_iter *from, size_t len)
+{
+	bool no_direct_map = mapping_no_direct_map(folio->mapping);
+	size_t copied;
+
+	if (folio_test_hwpoison(folio))
+		return -EIO;
+
+	if (no_direct_map) {
+		copied = kvm_gmem_copy_no_direct_map(folio, offset, from, len);
+	} else {
+		if (!folio_test_uptodate(folio))
+			folio_zero_segments(folio, 0, offset, offset + len, PAGE_SIZE);
+		copied = copy_folio_from_iter_atomic(folio, offset, len, from);
+	}
+	if (copied != len) {
+		iov_iter_revert(from, copied);
+		return -EFAULT;
+	}
+
+	if (!no_direct_map)
+		folio_mark_uptodate(folio);
+	return 0;
+}
+
 /*
- * Map the page of @gfn for a short time.  The lock of the folio keeps it in the
- * file, and whoever takes it out of there after kvm_gmem_unmap() makes sure
- * that no CPU finds it any more.  The rules of mermap_get() apply.
+ * The lock of the folio is enough, as for faults: a page is written either before
+ * a hole is punched, and is gone then, or after that.
+ *
+ * Return: 0, or -EFAULT with @from where it was if a part of @from is not present.
+ */
+static int kvm_gmem_write_page(struct inode *inode, pgoff_t index, size_t offset,
+			       struct iov_iter *from, size_t len)
+{
+	struct address_space *mapping = inode->i_mapping;
+	struct folio *folio;
+	int r;
+
+	folio = filemap_lock_folio(mapping, index);
+	if (IS_ERR(folio)) {
+		/* Memory outside the direct map is cleared if it comes empty. */
+		if (mapping_no_direct_map(mapping) && len == PAGE_SIZE) {
+			r = kvm_gmem_add_filled(inode, index, from);
+			if (r != -EEXIST)
+				return r;
+		}
+
+		folio = kvm_gmem_get_folio(inode, index);
+		if (IS_ERR(folio))
+			return PTR_ERR(folio);
+	}
+
+	r = kvm_gmem_copy_to_folio(folio, offset, from, len);
+	folio_unlock(folio);
+	folio_put(folio);
+	return r;
+}
+
+/*
+ * A page fault can be handled neither under a mapping of the mermap nor under the
+ * lock of the folio: the source may be the page that is written.  So copy with
+ * page faults disabled.  If the source is not present then, copy it to @buf first.
+ */
+static int kvm_gmem_write_chunk(struct inode *inode, loff_t pos, void *buf,
+				size_t len, struct iov_iter *from)
+{
+	pgoff_t index = pos >> PAGE_SHIFT;
+	size_t offset = offset_in_page(pos);
+	struct kvec vec = { .iov_base = buf };
+	struct iov_iter copy;
+	int r;
+
+	fault_in_iov_iter_readable(from, len);
+	r = kvm_gmem_write_page(inode, index, offset, from, len);
+	if (r != -EFAULT)
+		return r ?: len;
+
+	vec.iov_len = copy_from_iter(buf, len, from);
+	if (!vec.iov_len)
+		return -EFAULT;
+
+	iov_iter_kvec(&copy, ITER_SOURCE, &vec, 1, vec.iov_len);
+	r = kvm_gmem_write_page(inode, index, offset, &copy, vec.iov_len);
+	if (r) {
+		iov_iter_revert(from, vec.iov_len);
+		return r;
+	}
+	return vec.iov_len;
+}
+
+static ssize_t kvm_gmem_write(struct inode *inode, loff_t *pos, void *buf,
+			      struct iov_iter *from)
+{
+	loff_t size = i_size_read(inode);
+	ssize_t written = 0;
+	int r = 0;
+
+	while (iov_iter_count(from)) {
+		size_t len = min(iov_iter_count(from), PAGE_SIZE - offset_in_page(*pos));
+
+		/* The size is fixed, and a multiple of the page size. */
+		if (*pos >= size) {
+			r = -EFBIG;
+			break;
+		}
+		if (fatal_signal_pending(current)) {
+			r = -EINTR;
+			break;
+		}
+
+		r = kvm_gmem_write_chunk(inode, *pos, buf, len, from);
+		if (r < 0)
+			break;
+
+		*pos += r;
+		written += r;
+		cond_resched();
+	}
+
+	return written ?: r;
+}
+
+ssize_t kvm_gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct file *file = iocb->ki_filp;
+	struct inode *inode = file_inode(file);
+	ssize_t r;
+	void *buf;
+
+	if (!kvm_gmem_supports_write(inode))
+		return -ENODEV;
+
+	r = generic_write_checks(iocb, from);
+	if (r <= 0)
+		return r;
+
+	buf = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return -ENOMEM;
+
+	r = kvm_gmem_write(inode, &iocb->ki_pos, buf, from);
+	if (r > 0)
+		file_modified(file);
+
+	/* @buf is in the direct map, its contents must not stay there. */
+	if (mapping_no_direct_map(inode->i_mapping))
+		memzero_explicit(buf, PAGE_SIZE);
+	free_page((unsigned long)buf);
+	return r;
+}
+
+/**
+ * kvm_gmem_map() - map a page of guest memory outside the direct map
+ * @slot: A memslot with KVM_MEMSLOT_NO_DIRECT_MAP.
+ * @gfn: A page of @slot.
+ * @map: The mapping, on the stack of the caller.
+ *
+ * A hole in the file stays a hole.  The lock of the folio keeps the page in the
+ * file until kvm_gmem_unmap().
+ *
+ * Context: Process context, under kvm->srcu.  May sleep.  The caller must not
+ * sleep until kvm_gmem_unmap(), as after mermap_get().
+ * Return:
+ * * the address of the page
+ * * -ENOENT - the page is a hole
+ * * -EHWPOISON - the page has a memory error
+ * * -EFAULT - the file is closed, or there is no mermap
  */
 void *kvm_gmem_map(struct kvm_memory_slot *slot, gfn_t gfn, struct kvm_gmem_map *map)
 {
@@ -35,10 +231,90 @@ void *kvm_gmem_map(struct kvm_memory_slot *slot, gfn_t gfn, struct kvm_gmem_map 
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_gmem_map);
 
+/**
+ * kvm_gmem_unmap() - end a mapping
+ * @map: What kvm_gmem_map() has filled in.
+ *
+ * Context: That of kvm_gmem_map().
+ */
 void kvm_gmem_unmap(struct kvm_gmem_map *map)
 {
 	mermap_put(&map->map);
+	mermap_mark(&map->folio->mapping->mermap_marks);
 	folio_unlock(map->folio);
 	folio_put(map->folio);
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_gmem_unmap);
+
+#ifdef CONFIG_HAVE_KVM_ARCH_GMEM_POPULATE
+/*
+ * For kvm_gmem_populate().  Untested outside the direct map: the only user is SNP,
+ * for which KVM refuses such memory.
+ */
+static bool kvm_gmem_pfn_no_direct_map(kvm_pfn_t pfn)
+{
+	return mapping_no_direct_map(page_folio(pfn_to_page(pfn))->mapping);
+}
+
+/**
+ * kvm_gmem_copy_to_pfn() - copy a page to one of a guest_memfd
+ * @pfn: The destination, which the direct map may lack.
+ * @from: The source, in the direct map.
+ *
+ * Context: A callback of kvm_gmem_populate(), which keeps the page in the file.
+ * May sleep.
+ * Return: 0, or -EINVAL where there is no mermap.  No CPU can reach the page by
+ * way of the kernel any more, unless the direct map has it.
+ */
+int kvm_gmem_copy_to_pfn(kvm_pfn_t pfn, struct page *from)
+{
+	void *src = kmap_local_page(from);
+	void *dst;
+	int r;
+
+	if (kvm_gmem_pfn_no_direct_map(pfn)) {
+		r = mermap_copy_to_page(pfn_to_page(pfn), 0, src, PAGE_SIZE);
+		kunmap_local(src);
+		/* The page is about to get another owner. */
+		mermap_flush();
+		mermap_flush_marks(page_folio(pfn_to_page(pfn))->mapping->mermap_marks);
+		return r;
+	}
+
+	dst = kmap_local_pfn(pfn);
+	memcpy(dst, src, PAGE_SIZE);
+	kunmap_local(dst);
+	kunmap_local(src);
+	return 0;
+}
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_gmem_copy_to_pfn);
+
+/**
+ * kvm_gmem_copy_from_pfn() - copy a page of a guest_memfd to another one
+ * @to: The destination, in the direct map.
+ * @pfn: The source, which the direct map may lack.
+ *
+ * Context: That of kvm_gmem_copy_to_pfn().
+ * Return: 0, or -EINVAL where there is no mermap.
+ */
+int kvm_gmem_copy_from_pfn(struct page *to, kvm_pfn_t pfn)
+{
+	void *dst = kmap_local_page(to);
+	void *src;
+	int r;
+
+	if (kvm_gmem_pfn_no_direct_map(pfn)) {
+		r = mermap_copy_from_page(dst, pfn_to_page(pfn), 0, PAGE_SIZE);
+		kunmap_local(dst);
+		mermap_mark(&page_folio(pfn_to_page(pfn))->mapping->mermap_marks);
+		return r;
+	}
+
+	src = kmap_local_pfn(pfn);
+	memcpy(dst, src, PAGE_SIZE);
+	kunmap_local(src);
+	kunmap_local(dst);
+	return 0;
+}
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_gmem_copy_from_pfn);
+#endif /* CONFIG_HAVE_KVM_ARCH_GMEM_POPULATE */

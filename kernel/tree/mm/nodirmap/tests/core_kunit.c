@@ -206,11 +206,12 @@ static bool no_mermap(void)
 
 static void added_folio_is_clear(struct kunit *test)
 {
+	struct test_state *state = test->priv;
 	struct folio *folio = dirty_folio(test);
 
 	kunit_activate_static_stub(test, nodirmap_has_mermap, no_mermap);
 	folio_lock(folio);
-	KUNIT_ASSERT_EQ(test, 0, nodirmap_add_folio(folio, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, nodirmap_add_folio(state->mapping, folio, GFP_KERNEL));
 	expect_absent(test, folio);
 	nodirmap_undo_add(folio);
 	expect_back(test, folio, 0);
@@ -220,15 +221,16 @@ static void added_folio_is_clear(struct kunit *test)
 
 static void removed_folio_is_clear(struct kunit *test)
 {
+	struct test_state *state = test->priv;
 	struct folio *folio = dirty_folio(test);
 
 	kunit_activate_static_stub(test, nodirmap_has_mermap, no_mermap);
 	folio_lock(folio);
 	/* It comes with contents. */
 	__folio_mark_uptodate(folio);
-	KUNIT_ASSERT_EQ(test, 0, nodirmap_add_folio(folio, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, nodirmap_add_folio(state->mapping, folio, GFP_KERNEL));
 	expect_absent(test, folio);
-	KUNIT_EXPECT_TRUE(test, nodirmap_remove_folio(folio));
+	KUNIT_EXPECT_TRUE(test, nodirmap_remove_folio(NULL, folio));
 	expect_back(test, folio, 0);
 	folio_unlock(folio);
 	folio_put(folio);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What mm/mermap_shared.c needs of arm64: slots in the fixmap.
+ * What mm/mermap needs of arm64: slots in the fixmap, which all mms share.
  */
 #ifndef __ASM_MERMAP_H
 #define __ASM_MERMAP_H
@@ -12,6 +12,11 @@
 #include <asm/barrier.h>
 #include <asm/fixmap.h>
 #include <asm/tlbflush.h>
+
+static inline bool arch_mermap_supported(void)
+{
+	return true;
+}
 
 /* The fixmap is numbered downwards, slots are upwards: 1, 3, 5 of the window. */
 static inline enum fixed_addresses mermap_fix(unsigned int cpu, unsigned int slot)

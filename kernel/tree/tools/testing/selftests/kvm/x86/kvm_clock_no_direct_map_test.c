@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kvm-clock in memory that the kernel has no mapping of, whether or not
- * userspace has one.
+ * kvm-clock in memory outside the direct map, with and without a mapping in
+ * userspace.
  */
 #include <asm/kvm_para.h>
 #include <asm/pvclock.h>
 #include <asm/pvclock-abi.h>
 #include <errno.h>
 #include <string.h>
+
+#include <sys/mman.h>
 
 #include <linux/falloc.h>
 #include <linux/sizes.h>
@@ -25,7 +27,7 @@
 #define CLOCK_GPA	((gpa_t)SZ_4G)
 #define CLOCK_PAGES	2
 
-/* Until it is told to stop, the guest reports what its clock at @gpa says. */
+/* Until it is told to stop, the guest reports what its clock at @gpa says, if any. */
 struct clock_args {
 	u64 msr;
 	u64 gpa;
@@ -45,6 +47,10 @@ static void guest_code(void)
 			wrmsr(MSR_KVM_SYSTEM_TIME_NEW, a.msr);
 		last_msr = a.msr;
 		pvti = (void *)a.gpa;
+		if (!pvti) {
+			GUEST_SYNC(0);
+			continue;
+		}
 		GUEST_ASSERT_EQ(READ_ONCE(pvti->version) & 1, 0);
 		GUEST_SYNC(pvti->version ? __pvclock_read_cycles(pvti, rdtsc()) : 0);
 	}
@@ -139,16 +145,37 @@ static u64 run_clock(struct kvm_vcpu *vcpu, u64 gpa)
 	return run_guest(vcpu, gpa | KVM_MSR_ENABLED, gpa);
 }
 
+/* Has KVM update the clock at @gpa without the guest accessing it. */
+static void run_without_clock(struct kvm_vcpu *vcpu, u64 gpa)
+{
+	run_guest(vcpu, gpa | KVM_MSR_ENABLED, 0);
+}
+
+static void punch(int fd, size_t size)
+{
+	kvm_fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, size);
+}
+
+static bool is_hole(void *mem)
+{
+	unsigned char resident;
+
+	TEST_ASSERT(!mincore(mem, getpagesize(), &resident), "mincore: %s", strerror(errno));
+	return !(resident & 1);
+}
+
 /* The guest's time is between the host's before and after. */
-#define EXPECT_CLOCK_AT(gpa)						\
+#define EXPECT_VCPU_CLOCK_AT(vcpu, gpa)					\
 do {									\
 	u64 before = get_clock(self->vm);				\
-	u64 now = run_clock(self->vcpu, gpa);				\
+	u64 now = run_clock(vcpu, gpa);					\
 	u64 after = get_clock(self->vm);				\
 									\
 	EXPECT_LE(before, now);						\
 	EXPECT_LE(now, after);						\
 } while (0)
+
+#define EXPECT_CLOCK_AT(gpa)	EXPECT_VCPU_CLOCK_AT(self->vcpu, gpa)
 
 TEST_F(clock, runs)
 {
@@ -235,10 +262,57 @@ TEST_F(clock, runs_in_new_memory)
 
 	for (i = 0; i < 3; i++) {
 		EXPECT_CLOCK_AT(CLOCK_GPA);
-		kvm_fallocate(self->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			      0, self->size);
+		punch(self->fd, self->size);
 		set_clock(self->vm, i * 1000 * NSEC_PER_SEC);
 	}
+}
+
+/* KVM itself does not fill a hole, and the guest does not see it as a clock. */
+TEST_F(clock, leaves_a_hole_alone)
+{
+	struct pvclock_vcpu_time_info *pvti = (void *)self->mem;
+	bool no_direct_map = variant->flags & GUEST_MEMFD_FLAG_NO_DIRECT_MAP;
+	int i;
+
+	run_without_clock(self->vcpu, CLOCK_GPA);
+	EXPECT_EQ(no_direct_map, is_hole(self->mem));
+	for (i = 0; i < 3; i++) {
+		EXPECT_CLOCK_AT(CLOCK_GPA);
+		EXPECT_FALSE(is_hole(self->mem));
+		punch(self->fd, self->size);
+		set_clock(self->vm, i * 1000 * NSEC_PER_SEC);
+		run_without_clock(self->vcpu, CLOCK_GPA);
+		EXPECT_EQ(no_direct_map, is_hole(self->mem));
+	}
+
+	/* It is a hole no more, and yet the guest has not accessed the page. */
+	EXPECT_EQ(!no_direct_map, !!READ_ONCE(pvti->version));
+	EXPECT_FALSE(is_hole(self->mem));
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+
+	/* What the guest is to be told waits for it. */
+	punch(self->fd, self->size);
+	vcpu_ioctl(self->vcpu, KVM_KVMCLOCK_CTRL, NULL);
+	run_without_clock(self->vcpu, CLOCK_GPA);
+	EXPECT_EQ(no_direct_map, is_hole(self->mem));
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	EXPECT_NE(0, pvti->flags & PVCLOCK_GUEST_STOPPED);
+}
+
+/* The first vCPU to access the page is not the one whose clock it is. */
+TEST_F(clock, is_in_a_page_that_another_vcpu_accesses)
+{
+	struct kvm_vcpu *other = vm_vcpu_add(self->vm, 1, guest_code);
+	gpa_t gpa = CLOCK_GPA + sizeof(struct pvclock_vcpu_time_info);
+
+	EXPECT_VCPU_CLOCK_AT(other, gpa);
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+
+	punch(self->fd, self->size);
+	set_clock(self->vm, 1000 * NSEC_PER_SEC);
+	run_without_clock(other, gpa);
+	EXPECT_CLOCK_AT(CLOCK_GPA);
+	EXPECT_VCPU_CLOCK_AT(other, gpa);
 }
 
 TEST_F(clock, runs_in_a_new_slot)
@@ -265,7 +339,7 @@ TEST_F(clock, survives_a_poll_by_userspace)
 	EXPECT_CLOCK_AT(CLOCK_GPA);
 }
 
-/* There a mapping has to last, and whoever asks for it is told. */
+/* There a mapping has to last: the ioctl fails. */
 TEST_F(clock, xen_is_refused)
 {
 	struct kvm_xen_vcpu_attr attr = {

@@ -3,7 +3,7 @@
  * KUnit tests for ephemeral mappings.
  *
  * Most tests run twice: as a thread of a process whose mm is prepared, and as a
- * kernel thread, which has no mm and works with preemption disabled meanwhile.
+ * kernel thread, which has no mm and borrows one.
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
@@ -13,11 +13,27 @@
 #include <linux/mermap.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
+#include <linux/moduleparam.h>
+#include <linux/pgtable.h>
 #include <linux/sched/mm.h>
+#include <linux/sizes.h>
 #include <linux/timex.h>
 #include <linux/uaccess.h>
 
-#include "../nodirmap/nodirmap.h"
+#include "nodirmap/nodirmap.h"
+#include "../mermap.h"
+
+/* How often a slot is used again, at the latest. */
+#ifdef CONFIG_MM_LOCAL_REGION
+#define TURN MERMAP_RING
+#else
+#define TURN 1
+#endif
+
+/* Set at run time, before the suite runs again. */
+static bool oops;
+module_param(oops, bool, 0644);
+MODULE_PARM_DESC(oops, "let a kernel thread die with a mapping");
 
 static bool readable(const void *addr)
 {
@@ -85,15 +101,15 @@ static void zero_and_copy(struct kunit *test)
 
 static void check_nesting(struct kunit *test)
 {
-	struct mermap map[MERMAP_SLOTS], one_more;
-	struct page *page[MERMAP_SLOTS];
+	struct mermap map[MERMAP_NESTING], one_more;
+	struct page *page[MERMAP_NESTING];
 	int i, outer;
 
-	for (i = 0; i < MERMAP_SLOTS; i++)
+	for (i = 0; i < MERMAP_NESTING; i++)
 		page[i] = new_page(test, i);
 
 	kunit_warning_suppress(test) {
-		for (i = 0; i < MERMAP_SLOTS; i++)
+		for (i = 0; i < MERMAP_NESTING; i++)
 			KUNIT_EXPECT_NOT_NULL(test, mermap_get(&map[i], page[i]));
 
 		KUNIT_EXPECT_NULL(test, mermap_get(&one_more, page[0]));
@@ -104,13 +120,14 @@ static void check_nesting(struct kunit *test)
 				KUNIT_EXPECT_EQ(test, outer, *(char *)mermap_addr(&map[outer]));
 
 			mermap_put(&map[i]);
-			KUNIT_EXPECT_FALSE(test, readable(mermap_addr(&map[i])));
+			if (!map[i].in_ring)
+				KUNIT_EXPECT_FALSE(test, readable(mermap_addr(&map[i])));
 		}
 
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 
-	for (i = 0; i < MERMAP_SLOTS; i++)
+	for (i = 0; i < MERMAP_NESTING; i++)
 		put_page(page[i]);
 }
 
@@ -142,40 +159,35 @@ static void neighbours_fault(struct kunit *test)
 	in_new_mm(test, check_neighbours_fault);
 }
 
-/* The address comes back at once, what this CPU has cached for it must not. */
+/*
+ * Slots come back, each time for the other page.  What this CPU has cached for
+ * them must not.
+ */
 static void check_reuse(struct kunit *test)
 {
-	struct page *first = new_page(test, 1), *second = new_page(test, 2);
+	struct page *page[] = { new_page(test, 0), new_page(test, 1) };
+	unsigned int i, wrong = 0;
 	struct mermap map;
-	char *addr, *again;
+	char *addr;
 
 	preempt_disable();
-	addr = mermap_get(&map, first);
-	KUNIT_EXPECT_EQ(test, 1, *addr);
-	mermap_put(&map);
+	for (i = 0; i < 6 * TURN + 10; i++) {
+		unsigned int which = (i + i / TURN) % 2;
 
-	again = mermap_get(&map, second);
-	KUNIT_EXPECT_PTR_EQ(test, addr, again);
-	KUNIT_EXPECT_EQ(test, 2, *again);
-	mermap_put(&map);
+		addr = mermap_get(&map, page[which]);
+		wrong += *addr != which;
+		mermap_put(&map);
+	}
 	preempt_enable();
+	KUNIT_EXPECT_EQ(test, 0, wrong);
 
-	put_page(first);
-	put_page(second);
+	put_page(page[0]);
+	put_page(page[1]);
 }
 
 static void reuse(struct kunit *test)
 {
 	in_new_mm(test, check_reuse);
-}
-
-/*
- * Let others run.  Who uses a mapping must not sleep, as the mm may be borrowed,
- * but with an mm of its own that is a preemption that happens for sure.
- */
-static void switch_away(void)
-{
-	schedule_timeout_uninterruptible(1);
 }
 
 /* Threads of one process. */
@@ -201,61 +213,7 @@ static void start(struct kunit *test, struct thread *t, int (*fn)(void *))
 	wake_up_process(task);
 }
 
-/* Hold two mappings while others do so in the same slots. */
-static int hold_while_others_run(void *data)
-{
-	struct thread *t = data;
-	struct mermap outer, inner;
-	int *a, *b, i;
-
-	kthread_use_mm(t->mm);
-	mermap_prepare();
-
-	a = mermap_get(&outer, t->page);
-	b = mermap_get(&inner, t->page) + sizeof(int);
-	t->addr = a;
-	for (i = 0; i < 50; i++) {
-		*a = t->id;
-		*b = i;
-		switch_away();
-		if (*a != t->id || *b != i || raw_smp_processor_id() != t->cpu)
-			t->errors++;
-	}
-	mermap_put(&inner);
-	mermap_put(&outer);
-
-	kthread_unuse_mm(t->mm);
-	complete(&t->done);
-	return 0;
-}
-
 #define NR_THREADS 16
-
-/* More threads than slots, and each of them gets the first two. */
-static void slots_are_the_tasks_own(struct kunit *test)
-{
-	struct mm_struct *mm = enter_new_mm(test);
-	struct thread *t = kunit_kcalloc(test, NR_THREADS, sizeof(*t), GFP_KERNEL);
-	int i, cpu = cpumask_last(cpu_online_mask);
-
-	KUNIT_ASSERT_NOT_NULL(test, t);
-	for (i = 0; i < NR_THREADS; i++) {
-		t[i].mm = mm;
-		t[i].page = new_page(test, 0);
-		t[i].cpu = cpu;
-		t[i].id = i + 1;
-	}
-	for (i = 0; i < NR_THREADS; i++)
-		start(test, &t[i], hold_while_others_run);
-	for (i = 0; i < NR_THREADS; i++) {
-		wait_for_completion(&t[i].done);
-		KUNIT_EXPECT_EQ(test, 0, t[i].errors);
-		KUNIT_EXPECT_PTR_EQ(test, t[0].addr, t[i].addr);
-		KUNIT_EXPECT_EQ(test, i + 1, *(int *)page_address(t[i].page));
-		put_page(t[i].page);
-	}
-	exit_mm_of_test(mm);
-}
 
 /* Wherever the scheduler takes the thread, count in a page of its own. */
 static int count_in_page(void *data)
@@ -270,11 +228,10 @@ static int count_in_page(void *data)
 		addr = mermap_get(&map, t->page);
 		if (*addr != i)
 			t->errors++;
-		/* A borrowed mm, for lack of memory, does not allow this. */
-		if (i % 16 == t->id % 16 && !map.prev_mm)
-			switch_away();
 		*addr = i + 1;
 		mermap_put(&map);
+		if (i % 16 == t->id % 16)
+			schedule_timeout_uninterruptible(1);
 		if (i % 64 == 0)
 			mermap_flush();
 	}
@@ -355,7 +312,6 @@ static void question(struct onlooker *o)
 	smp_store_release(&o->asked, o->asked + 1);
 }
 
-/* Does not schedule, as that would clear the slots. */
 static bool ask(struct onlooker *o)
 {
 	question(o);
@@ -370,7 +326,7 @@ static int slots_seen(struct onlooker *o, struct mermap *map)
 {
 	int i, seen = 0;
 
-	for (i = 0; i < MERMAP_SLOTS; i++) {
+	for (i = 0; i < MERMAP_NESTING; i++) {
 		o->thread.addr = mermap_addr(&map[i]);
 		seen += ask(o);
 	}
@@ -386,7 +342,7 @@ static void check_other_cpu(struct kunit *test, bool lazy)
 	struct mm_struct *mm = enter_new_mm(test);
 	struct page *page = new_page(test, 1);
 	struct onlooker *o = kunit_kzalloc(test, sizeof(*o), GFP_KERNEL);
-	struct mermap map[MERMAP_SLOTS];
+	struct mermap map[MERMAP_NESTING];
 	int live, after_put, after_flush, i;
 
 	KUNIT_ASSERT_NOT_NULL(test, o);
@@ -398,7 +354,7 @@ static void check_other_cpu(struct kunit *test, bool lazy)
 	start(test, &o->thread, look_on);
 
 	preempt_disable();
-	for (i = 0; i < MERMAP_SLOTS; i++)
+	for (i = 0; i < MERMAP_NESTING; i++)
 		mermap_get(&map[i], page);
 	live = slots_seen(o, map);
 	while (i--)
@@ -414,7 +370,7 @@ static void check_other_cpu(struct kunit *test, bool lazy)
 	if (lazy && !live)
 		o->lost = true;
 	if (!o->lost)
-		KUNIT_EXPECT_EQ(test, MERMAP_SLOTS, live);
+		KUNIT_EXPECT_EQ(test, MERMAP_NESTING, live);
 	KUNIT_EXPECT_EQ(test, 0, after_flush);
 	kunit_info(test, "between put and flush another CPU still sees %d slots\n",
 		   after_put);
@@ -443,9 +399,11 @@ static void flush_reaches_lazy_cpu(struct kunit *test)
 	check_other_cpu(test, true);
 }
 
-/* The threads of flush_waits_for_others(), each on a CPU of its own. */
+#ifdef CONFIG_MM_LOCAL_REGION
+/* Threads on CPUs of their own, one of which puts off the flush of another. */
 struct flush_race {
 	struct thread deaf, first, second;
+	struct mermap_marks *marks;
 	bool is_deaf;
 	bool hears;
 	bool first_flushes;
@@ -483,9 +441,17 @@ static int flush_first(void *data)
 	while (!READ_ONCE(race->is_deaf))
 		cond_resched();
 	WRITE_ONCE(race->first_flushes, true);
-	mermap_flush();
+	mermap_flush_marks(race->marks);
 	complete(&t->done);
 	return 0;
+}
+
+static void wait_for_first(struct flush_race *race)
+{
+	while (!READ_ONCE(race->first_flushes))
+		cond_resched();
+	/* Until the first has begun to flush. */
+	mdelay(20);
 }
 
 static int flush_second(void *data)
@@ -493,36 +459,53 @@ static int flush_second(void *data)
 	struct thread *t = data;
 	struct flush_race *race = container_of(t, struct flush_race, second);
 
-	while (!READ_ONCE(race->first_flushes))
-		cond_resched();
-	/* Until the first has taken the mm off the list. */
-	mdelay(20);
-	mermap_flush();
+	wait_for_first(race);
+	mermap_flush_marks(race->marks);
 	race->second_was_early = !READ_ONCE(race->hears);
 	WRITE_ONCE(race->second_done, true);
 	complete(&t->done);
 	return 0;
 }
 
-/* Who finds nothing to flush may do so only when the flush of others is over. */
-static void flush_waits_for_others(struct kunit *test)
+static int map_second(void *data)
+{
+	struct thread *t = data;
+	struct flush_race *race = container_of(t, struct flush_race, second);
+
+	wait_for_first(race);
+	kthread_use_mm(t->mm);
+	mermap_zero_page(t->page);
+	mermap_mark(&race->marks);
+	race->second_was_early = !READ_ONCE(race->hears);
+	kthread_unuse_mm(t->mm);
+	WRITE_ONCE(race->second_done, true);
+	complete(&t->done);
+	return 0;
+}
+
+static s64 flushes_of(struct mm_struct *mm)
+{
+	return atomic64_read(&mm->context.tlb_gen);
+}
+
+/* While one CPU does not answer the flush of the first thread, run the second. */
+static void flush_meets(struct kunit *test, int (*second)(void *data),
+			void (*check)(struct kunit *test, struct flush_race *race))
 {
 	struct flush_race *race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
 	struct mm_struct *mm;
-	struct mermap map;
 	struct page *page;
 	int cpu;
 
-	if (!IS_ENABLED(CONFIG_MM_LOCAL_REGION))
-		kunit_skip(test, "mermap_put() flushes, on all CPUs");
 	if (num_online_cpus() < 4)
 		kunit_skip(test, "needs four CPUs");
 
 	KUNIT_ASSERT_NOT_NULL(test, race);
 	mm = enter_new_mm(test);
 	page = new_page(test, 1);
-	mermap_get(&map, page);
-	mermap_put(&map);
+	mermap_zero_page(page);
+	mermap_mark(&race->marks);
+	KUNIT_ASSERT_NOT_NULL(test, race->marks);
 
 	/* Nobody whom another one waits for may be on the deaf CPU. */
 	migrate_disable();
@@ -532,18 +515,276 @@ static void flush_waits_for_others(struct kunit *test)
 	race->second.cpu = cpu;
 	race->deaf.cpu = cpumask_next_wrap(cpu, cpu_online_mask);
 	race->deaf.mm = mm;
+	race->second.mm = mm;
+	race->second.page = page;
 	start(test, &race->first, flush_first);
-	start(test, &race->second, flush_second);
+	start(test, &race->second, second);
 	start(test, &race->deaf, be_deaf);
 
 	wait_for_completion(&race->first.done);
 	wait_for_completion(&race->second.done);
 	wait_for_completion(&race->deaf.done);
 	migrate_enable();
-	KUNIT_EXPECT_FALSE(test, race->second_was_early);
+	check(test, race);
 
 	put_page(page);
 	exit_mm_of_test(mm);
+	mermap_put_marks(race->marks);
+}
+
+static void check_not_early(struct kunit *test, struct flush_race *race)
+{
+	KUNIT_EXPECT_FALSE(test, race->second_was_early);
+}
+
+/* Who finds that a flush has started goes on only when it is complete. */
+static void flush_waits_for_others(struct kunit *test)
+{
+	flush_meets(test, flush_second, check_not_early);
+}
+
+static void check_another_flush(struct kunit *test, struct flush_race *race)
+{
+	s64 before = flushes_of(race->deaf.mm);
+
+	KUNIT_EXPECT_TRUE(test, race->second_was_early);
+	mermap_flush_marks(race->marks);
+	KUNIT_EXPECT_LT(test, before, flushes_of(race->deaf.mm));
+}
+
+/* A flush that had started may have missed what was mapped meanwhile. */
+static void flush_that_has_started_is_not_enough(struct kunit *test)
+{
+	flush_meets(test, map_second, check_another_flush);
+}
+
+static void map_and_mark(struct page *page, struct mermap_marks **marks)
+{
+	mermap_zero_page(page);
+	mermap_mark(marks);
+}
+
+/* Pages that were mapped before a flush share it. */
+static void one_flush_is_enough(struct kunit *test)
+{
+	struct mm_struct *mm = enter_new_mm(test);
+	struct page *page = new_page(test, 1);
+	struct mermap_marks *marks = NULL;
+	s64 before = flushes_of(mm);
+	unsigned int i;
+
+	for (i = 0; i < 2 * TURN; i++)
+		map_and_mark(page, &marks);
+	KUNIT_EXPECT_EQ(test, before, flushes_of(mm));
+
+	for (i = 0; i < 10; i++)
+		mermap_flush_marks(marks);
+	KUNIT_EXPECT_EQ(test, before + 1, flushes_of(mm));
+
+	/* It may have been for another owner's pages. */
+	map_and_mark(page, &marks);
+	mermap_flush();
+	KUNIT_EXPECT_EQ(test, before + 2, flushes_of(mm));
+	mermap_flush_marks(marks);
+	KUNIT_EXPECT_EQ(test, before + 2, flushes_of(mm));
+
+	map_and_mark(page, &marks);
+	mermap_flush_marks(marks);
+	KUNIT_EXPECT_EQ(test, before + 3, flushes_of(mm));
+
+	exit_mm_of_test(mm);
+	mermap_put_marks(marks);
+	put_page(page);
+}
+
+/* An owner's flush leaves those alone that have not mapped its pages. */
+static void others_are_not_flushed(struct kunit *test)
+{
+	struct mermap_marks *marks = NULL, *others = NULL;
+	struct page *page = new_page(test, 1);
+	struct mm_struct *mm, *other;
+	s64 before;
+
+	other = enter_new_mm(test);
+	map_and_mark(page, &others);
+	kthread_unuse_mm(other);
+
+	mm = enter_new_mm(test);
+	map_and_mark(page, &marks);
+	before = flushes_of(other);
+	mermap_flush_marks(marks);
+	mermap_flush();
+	exit_mm_of_test(mm);
+	KUNIT_EXPECT_EQ(test, before, flushes_of(other));
+
+	mermap_flush_marks(others);
+	KUNIT_EXPECT_EQ(test, before + 1, flushes_of(other));
+
+	mmput(other);
+	mermap_put_marks(marks);
+	mermap_put_marks(others);
+	put_page(page);
+}
+
+/* More processes than there are marks. */
+static void every_mm_is_flushed(struct kunit *test)
+{
+	struct mm_struct *mm[10];
+	struct page *page = new_page(test, 1);
+	struct mermap_marks *marks = NULL;
+	s64 before[ARRAY_SIZE(mm)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(mm); i++) {
+		mm[i] = enter_new_mm(test);
+		before[i] = flushes_of(mm[i]);
+		map_and_mark(page, &marks);
+		kthread_unuse_mm(mm[i]);
+	}
+	/* One that is gone needs no flush. */
+	mmput(mm[0]);
+	mermap_flush_marks(marks);
+	for (i = 1; i < ARRAY_SIZE(mm); i++) {
+		KUNIT_EXPECT_EQ(test, before[i] + 1, flushes_of(mm[i]));
+		mmput(mm[i]);
+	}
+
+	mermap_put_marks(marks);
+	put_page(page);
+}
+
+/* Another mm has used the ring of this CPU meanwhile, but not this mm's. */
+static void ring_is_the_mms(struct kunit *test)
+{
+	struct page *page = new_page(test, 1);
+	struct mm_struct *mm, *other;
+	struct mermap map;
+	void *addr;
+	int i;
+
+	migrate_disable();
+	mm = enter_new_mm(test);
+	addr = mermap_get(&map, page);
+	mermap_put(&map);
+	if (!map.in_ring) {
+		put_page(page);
+		exit_mm_of_test(mm);
+		migrate_enable();
+		kunit_skip(test, "the mermap is strict");
+	}
+	kthread_unuse_mm(mm);
+
+	other = enter_new_mm(test);
+	for (i = 0; i < TURN / 2; i++)
+		mermap_zero_page(page);
+	exit_mm_of_test(other);
+
+	kthread_use_mm(mm);
+	KUNIT_EXPECT_PTR_EQ(test, addr + 2 * PAGE_SIZE, mermap_get(&map, page));
+	mermap_put(&map);
+	exit_mm_of_test(mm);
+	migrate_enable();
+	put_page(page);
+}
+
+#define BLOCK_PAGES (PMD_SIZE / PAGE_SIZE)
+
+static struct page *new_block(struct kunit *test)
+{
+	struct page *page = alloc_pages(GFP_USER, PMD_ORDER);
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	memset(page_address(page), 0x5a, PMD_SIZE);
+	return page;
+}
+
+/* The private mm stays loaded, so that nothing else flushes the window. */
+static void window_is_flushed(struct kunit *test)
+{
+	struct page *page = new_block(test);
+	struct mermap outer, map;
+	char *addr;
+
+	mermap_get(&outer, page);
+	addr = mermap_get_window(&map, page + 1);
+	KUNIT_EXPECT_EQ(test, 0x5a, *addr);
+	*addr = 1;
+	KUNIT_EXPECT_EQ(test, 0x5a, addr[-1]);
+	mermap_put_window(&map);
+	KUNIT_EXPECT_FALSE(test, readable(addr));
+	KUNIT_EXPECT_FALSE(test, readable(addr - 1));
+	KUNIT_EXPECT_EQ(test, 0x5a, *(char *)mermap_addr(&outer));
+	mermap_put(&outer);
+
+	KUNIT_EXPECT_EQ(test, 1, *(char *)page_address(page + 1));
+	__free_pages(page, PMD_ORDER);
+}
+
+/* In the mm of the task nothing was mapped, so that there is nothing to flush. */
+static void block_is_not_in_the_mm(struct kunit *test)
+{
+	struct page *page = new_block(test), *other = new_page(test, 1);
+	struct mm_struct *mm = enter_new_mm(test);
+	struct mermap map;
+	void *addr;
+
+	migrate_disable();
+	addr = mermap_get(&map, other);
+	mermap_put(&map);
+	KUNIT_EXPECT_EQ(test, 0, mermap_zero_block(page, BLOCK_PAGES));
+	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(page), 0, PMD_SIZE));
+
+	mermap_get(&map, other);
+	if (map.in_ring && addr < mermap_addr(&map))
+		KUNIT_EXPECT_PTR_EQ(test, addr + 2 * PAGE_SIZE, mermap_addr(&map));
+	mermap_put(&map);
+	migrate_enable();
+
+	exit_mm_of_test(mm);
+	__free_pages(page, PMD_ORDER);
+	put_page(other);
+}
+
+static void zero_part_of_block(struct kunit *test)
+{
+	struct page *page = new_block(test);
+	unsigned int chunk = SZ_64K / PAGE_SIZE;
+	char *addr = page_address(page);
+
+	KUNIT_EXPECT_EQ(test, 0, mermap_zero_block(page + chunk, 2 * chunk));
+	KUNIT_EXPECT_NULL(test, memchr_inv(addr, 0x5a, SZ_64K));
+	KUNIT_EXPECT_NULL(test, memchr_inv(addr + SZ_64K, 0, 2 * SZ_64K));
+	KUNIT_EXPECT_NULL(test, memchr_inv(addr + 3 * SZ_64K, 0x5a,
+					   PMD_SIZE - 3 * SZ_64K));
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, -EINVAL, mermap_zero_block(page + 1, chunk));
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	__free_pages(page, PMD_ORDER);
+}
+
+/* A task has died with a mapping, and this CPU has the address in its TLB. */
+static void slot_left_filled(struct kunit *test)
+{
+	struct page *page[] = { new_page(test, 0), new_page(test, 1) };
+	struct mermap outer, map;
+	char *addr;
+	pte_t pte;
+
+	mermap_get(&outer, page[0]);
+	addr = mermap_get(&map, page[0]);
+	pte = ptep_get(map.ptep);
+	mermap_put(&map);
+	set_pte(map.ptep, pte);
+	KUNIT_EXPECT_EQ(test, 0, *addr);
+
+	KUNIT_EXPECT_PTR_EQ(test, addr, mermap_get(&map, page[1]));
+	KUNIT_EXPECT_EQ(test, 1, *addr);
+	mermap_put(&map);
+	mermap_put(&outer);
+
+	put_page(page[0]);
+	put_page(page[1]);
 }
 
 static void memory_is_the_mms(struct kunit *test)
@@ -552,9 +793,6 @@ static void memory_is_the_mms(struct kunit *test)
 	struct mermap map;
 	struct page *page;
 	unsigned long bytes;
-
-	if (!IS_ENABLED(CONFIG_MM_LOCAL_REGION))
-		kunit_skip(test, "all mms share the mermap");
 
 	mm = mm_alloc();
 	KUNIT_ASSERT_NOT_NULL(test, mm);
@@ -582,9 +820,6 @@ static void live_slot_at_exit(struct kunit *test)
 	struct page *page;
 	pte_t pte;
 
-	if (!IS_ENABLED(CONFIG_MM_LOCAL_REGION))
-		kunit_skip(test, "all mms share the mermap");
-
 	mm = enter_new_mm(test);
 	page = new_page(test, 1);
 	mermap_get(&map, page);
@@ -598,6 +833,78 @@ static void live_slot_at_exit(struct kunit *test)
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 	put_page(page);
+}
+
+#endif /* CONFIG_MM_LOCAL_REGION */
+
+/* As a thread of a process, and with another mapping around it. */
+static int die(void *data)
+{
+	struct thread *t = data;
+	struct mermap outer, map;
+	char *addr;
+
+	if (t->mm) {
+		/* Dropped when the task exits, as that of any task would be. */
+		mmget(t->mm);
+		kthread_use_mm(t->mm);
+		mermap_prepare();
+	}
+	mermap_get(&outer, t->page);
+	addr = mermap_get(&map, t->page);
+	complete(&t->done);
+	/* Behind the page there is nothing. */
+	WRITE_ONCE(addr[PAGE_SIZE], 1);
+	mermap_put(&map);
+	mermap_put(&outer);
+	return 0;
+}
+
+static void check_death(struct kunit *test, struct mm_struct *mm)
+{
+	struct page *page[] = { new_page(test, 0), new_page(test, 1) };
+	struct thread t = { .mm = mm, .page = page[0], .cpu = smp_processor_id() };
+	struct mermap map[MERMAP_NESTING];
+	unsigned int i, round, wrong = 0;
+
+	start(test, &t, die);
+	wait_for_completion(&t.done);
+	msleep(200);
+
+	/* More than one turn, on the CPU of the dead task, as deep as ever. */
+	for (round = 0; round < 2 * TURN; round++) {
+		for (i = 0; i < MERMAP_NESTING; i++) {
+			char *addr = mermap_get(&map[i], page[1]);
+
+			KUNIT_ASSERT_NOT_NULL(test, addr);
+			wrong += *addr != 1;
+			*addr = 1;
+		}
+		while (i--)
+			mermap_put(&map[i]);
+	}
+	KUNIT_EXPECT_EQ(test, 0, wrong);
+	KUNIT_EXPECT_EQ(test, 0, *(char *)page_address(page[0]));
+
+	put_page(page[1]);
+	/* The dead task's page is lost, as is its reference to the mm. */
+}
+
+/* Only where it is asked for, as the kernel reports an oops. */
+static void task_dies_with_mapping(struct kunit *test)
+{
+	struct mm_struct *mm;
+
+	if (!oops)
+		kunit_skip(test, "mermap_kunit.oops is not set");
+
+	migrate_disable();
+	check_death(test, NULL);
+	mm = enter_new_mm(test);
+	check_death(test, mm);
+	exit_mm_of_test(mm);
+	check_death(test, NULL);
+	migrate_enable();
 }
 
 static void not_in_user_page_tables(struct kunit *test)
@@ -671,13 +978,21 @@ static struct kunit_case mermap_test_cases[] = {
 	KUNIT_CASE(nesting),
 	KUNIT_CASE(neighbours_fault),
 	KUNIT_CASE(reuse),
-	KUNIT_CASE(slots_are_the_tasks_own),
 	KUNIT_CASE(threads_do_not_meet),
 	KUNIT_CASE(flush_reaches_other_cpu),
 	KUNIT_CASE(flush_reaches_lazy_cpu),
+#ifdef CONFIG_MM_LOCAL_REGION
 	KUNIT_CASE(flush_waits_for_others),
+	KUNIT_CASE(flush_that_has_started_is_not_enough),
+	KUNIT_CASE(one_flush_is_enough),
+	KUNIT_CASE(others_are_not_flushed),
+	KUNIT_CASE(every_mm_is_flushed),
+	KUNIT_CASE(ring_is_the_mms),
+	KUNIT_CASE(block_is_not_in_the_mm),
 	KUNIT_CASE(memory_is_the_mms),
 	KUNIT_CASE(live_slot_at_exit),
+#endif
+	KUNIT_CASE(task_dies_with_mapping),
 	KUNIT_CASE(not_in_user_page_tables),
 	KUNIT_CASE(cost),
 	{}
@@ -694,6 +1009,11 @@ static struct kunit_case mermap_no_mm_test_cases[] = {
 	KUNIT_CASE(check_nesting),
 	KUNIT_CASE(check_neighbours_fault),
 	KUNIT_CASE(check_reuse),
+#ifdef CONFIG_MM_LOCAL_REGION
+	KUNIT_CASE(window_is_flushed),
+	KUNIT_CASE(zero_part_of_block),
+	KUNIT_CASE(slot_left_filled),
+#endif
 	KUNIT_CASE(check_cost),
 	{}
 };

@@ -3,10 +3,18 @@
  * What the mermap is mostly used for: to clear and to copy pages.
  */
 #include <linux/export.h>
+#include <linux/kernel.h>
 #include <linux/kmsan-checks.h>
 #include <linux/mermap.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
+
+#include "mermap.h"
+
+/* Pages that are cleared at a time: for some microseconds, without preemption. */
+#define CHUNK_PAGES	max(SZ_64K / PAGE_SIZE, 1)
 
 /**
  * mermap_zero_page - clear a page, wherever it is
@@ -30,6 +38,60 @@ int mermap_zero_page(struct page *page)
 	return 0;
 }
 EXPORT_SYMBOL_FOR_MODULES(mermap_zero_page, "kvm,kvm-amd");
+
+#ifdef CONFIG_MM_LOCAL_REGION
+static int zero_chunk(struct page *page)
+{
+	struct mermap map;
+	void *addr = mermap_get_window(&map, page);
+
+	if (!addr)
+		return -EINVAL;
+
+	clear_pages(addr, CHUNK_PAGES);
+	kmsan_unpoison_memory(page_address(page), CHUNK_PAGES * PAGE_SIZE);
+	mermap_put_window(&map);
+	return 0;
+}
+#else
+static int zero_chunk(struct page *page)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < CHUNK_PAGES && !err; i++)
+		err = mermap_zero_page(page + i);
+	return err;
+}
+#endif
+
+/**
+ * mermap_zero_block - clear a range of pages, wherever they are
+ * @page: The first, as for mermap_get(), aligned to 64 KiB.
+ * @nr: How many; a multiple of 64 KiB.
+ *
+ * Always works in a private mm where there are any, so that no other CPU can
+ * cache the mappings: there is nothing to flush or to mark after this.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -EINVAL if the range is not aligned or mermap_get() refused.
+ */
+int mermap_zero_block(struct page *page, unsigned int nr)
+{
+	unsigned int i;
+	int err = 0;
+
+	might_sleep();
+
+	if (WARN_ON_ONCE((page_to_pfn(page) | nr) % CHUNK_PAGES))
+		return -EINVAL;
+
+	for (i = 0; i < nr && !err; i += CHUNK_PAGES) {
+		err = zero_chunk(page + i);
+		cond_resched();
+	}
+	return err;
+}
 
 /**
  * mermap_copy_to_page - write to a page, wherever it is
