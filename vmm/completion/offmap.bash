@@ -14,7 +14,7 @@ _offmap() {
 	probe) options='--json --help' ;;
 	audit) options='--json --all --pid --help' ;;
 	demo) options='--json --swap --help' ;;
-	run) options='--strict --permissive --observe --verbose --dry-run --help --' ;;
+	run) options='--strict --permissive --verbose --help --' ;;
 	*) return ;;
 	esac
 	if [ "${COMP_WORDS[1]}" = run ]; then
