@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# liboffmap, the shim and the offmap command as built for arm64: their unit tests,
+# liboffmap and the offmap command as built for arm64: their unit tests,
 # and a small VMM under offmap run, with offmap audit to judge it.
 set -euo pipefail
 export ARCH=arm64

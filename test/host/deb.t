@@ -11,7 +11,7 @@ DEBIAN=$TOP/packaging/debian
 
 installed() {
 	make -s -C "$TOP/vmm" O="$OUT/vmm-deb" PREFIX=/usr LIBDIR=/usr/lib/any \
-		SHIMDIR=/usr/lib/any/offmap DESTDIR="$FAKE/tmp" install
+		DESTDIR="$FAKE/tmp" install
 }
 
 # claimed DIR: every pattern of a package finds something, every file has a package

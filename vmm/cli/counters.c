@@ -9,7 +9,7 @@
 
 const struct counter counters[NR_COUNTERS] = {
 	[COUNTER_OUT] = {
-		"nr_nodirmap", "out_of_map",
+		"nr_nodirmap", "nodirmap",
 		"Memory in blocks outside the direct map, free or in use.", true,
 	},
 	[COUNTER_FREE] = {

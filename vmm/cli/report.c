@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/kcmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "page.h"
@@ -72,6 +75,32 @@ static enum part_kind kind_of(const struct memslot *slot)
 	return slot->gpa + slot->size <= FIRST_MIB ? PART_WINDOW : PART_PLAIN;
 }
 
+/*
+ * offmap run keeps its guest_memfds in a process of its own, which has the memory
+ * of the VMM: so may others.
+ */
+static int take_from_others(pid_t pid, uint64_t inode)
+{
+	struct process other;
+	struct dirent *entry;
+	int fd = -ENOENT;
+	DIR *dir = opendir("/proc");
+
+	while (dir && fd == -ENOENT && (entry = readdir(dir))) {
+		pid_t sharer = atoi(entry->d_name);
+
+		if (sharer <= 0 || sharer == pid ||
+		    syscall(SYS_kcmp, pid, sharer, KCMP_VM, 0UL, 0UL) ||
+		    process_open(sharer, &other))
+			continue;
+		fd = process_take_gmem(&other, inode);
+		process_close(&other);
+	}
+	if (dir)
+		closedir(dir);
+	return fd;
+}
+
 /* The guest_memfd of a part; another part may have it already. */
 static void take_gmem(struct vm_report *report, struct part *part)
 {
@@ -85,6 +114,8 @@ static void take_gmem(struct vm_report *report, struct part *part)
 		return;
 	}
 	part->gmem_fd = process_take_gmem(&report->process, part->slot.inode);
+	if (part->gmem_fd == -ENOENT)
+		part->gmem_fd = take_from_others(report->process.pid, part->slot.inode);
 	if (part->gmem_fd == -ENOENT)
 		/* closed by the VMM: its own page tables have to do */
 		part->partly = true;

@@ -23,13 +23,8 @@ static const char *const texts[] = {
 	[VMM_FINE] = "can be run",
 	[VMM_NOT_FOUND] = "is not there",
 	[VMM_NOT_EXECUTABLE] = "is not an executable file",
-	[VMM_UNREADABLE] = "cannot be read, so there is no telling whether it loads the shim",
-	[VMM_NOT_ELF] = "is no ELF program but a script or the like: name the VMM itself",
 	[VMM_FOREIGN] = "is a program for another machine than this offmap",
-	[VMM_STATIC] = "is linked statically: nothing can be loaded into it, it has to use liboffmap itself",
-	[VMM_OTHER_LIBC] = "has another dynamic linker than glibc's, for which the shim is not built: it has to use liboffmap itself",
-	[VMM_SETUID] = "is setuid or setgid: the dynamic linker ignores LD_PRELOAD for it",
-	[VMM_CAPABILITIES] = "has file capabilities: the dynamic linker ignores LD_PRELOAD for it",
+	[VMM_PRIVILEGED] = "is setuid or setgid, or has file capabilities, which are lost under a filter that a user puts on: run it as root",
 };
 
 const char *vmm_verdict_text(enum vmm_verdict verdict)
@@ -76,57 +71,27 @@ static enum vmm_verdict search(const char *name, char path[PATH_MAX])
 	return denied ? VMM_NOT_EXECUTABLE : VMM_NOT_FOUND;
 }
 
-/*
- * Others, such as musl's, do not say what they would load when they are asked:
- * they start the program.
- */
-static enum vmm_verdict check_linker(int fd, const Elf64_Phdr *ph)
-{
-	char name[PATH_MAX] = "";
-
-	if (ph->p_filesz >= sizeof(name) ||
-	    pread(fd, name, ph->p_filesz, ph->p_offset) != (ssize_t)ph->p_filesz)
-		return VMM_NOT_ELF;
-	return strstr(name, "ld-linux") ? VMM_FINE : VMM_OTHER_LIBC;
-}
-
-static enum vmm_verdict check_elf(int fd)
+/* A script names another program, which is looked at by nobody. */
+static bool is_foreign(int fd)
 {
 	Elf64_Ehdr header;
-	Elf64_Phdr ph;
 
-	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG))
-		return VMM_NOT_ELF;
-	if (header.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    header.e_machine != OUR_MACHINE)
-		return VMM_FOREIGN;
-	for (int i = 0; i < header.e_phnum; i++) {
-		off_t at = header.e_phoff + (off_t)i * header.e_phentsize;
-
-		if (pread(fd, &ph, sizeof(ph), at) != sizeof(ph))
-			return VMM_NOT_ELF;
-		if (ph.p_type == PT_INTERP)
-			return check_linker(fd, &ph);
-	}
-	return VMM_STATIC;
+	return pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
+	       !memcmp(header.e_ident, ELFMAG, SELFMAG) &&
+	       (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != OUR_MACHINE);
 }
 
-static enum vmm_verdict check_privileges(int fd)
+/* Root's filter needs no promise to gain no privileges. */
+static bool is_privileged(int fd)
 {
 	struct stat st;
 
-	if (fstat(fd, &st))
-		return VMM_UNREADABLE;
+	if (!getuid() || fstat(fd, &st))
+		return false;
 	/* setuid to the user who starts it changes nothing */
-	if ((st.st_mode & S_ISUID && st.st_uid != getuid()) ||
-	    (st.st_mode & S_ISGID && st.st_mode & S_IXGRP &&
-	     st.st_gid != getgid()))
-		return VMM_SETUID;
-	/* root has them all anyway, and the linker does not mind */
-	if (getuid() && fgetxattr(fd, "security.capability", NULL, 0) > 0)
-		return VMM_CAPABILITIES;
-	return VMM_FINE;
+	return (st.st_mode & S_ISUID && st.st_uid != getuid()) ||
+	       (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != getgid()) ||
+	       fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
 
 enum vmm_verdict vmm_file_check(const char *name, char ret_path[PATH_MAX])
@@ -139,11 +104,10 @@ enum vmm_verdict vmm_file_check(const char *name, char ret_path[PATH_MAX])
 	if (verdict)
 		return verdict;
 	fd = open(ret_path, O_RDONLY | O_CLOEXEC);
+	/* it may be run all the same */
 	if (fd < 0)
-		return VMM_UNREADABLE;
-	verdict = check_privileges(fd);
-	if (!verdict)
-		verdict = check_elf(fd);
+		return VMM_FINE;
+	verdict = is_foreign(fd) ? VMM_FOREIGN : is_privileged(fd) ? VMM_PRIVILEGED : VMM_FINE;
 	close(fd);
 	return verdict;
 }

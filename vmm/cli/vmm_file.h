@@ -4,18 +4,13 @@
 
 #include <limits.h>
 
-/* Why the dynamic linker would not load the shim into a program. */
+/* Why offmap run does not start a program. */
 enum vmm_verdict {
 	VMM_FINE,
 	VMM_NOT_FOUND,
 	VMM_NOT_EXECUTABLE,
-	VMM_UNREADABLE,
-	VMM_NOT_ELF,
 	VMM_FOREIGN,
-	VMM_STATIC,
-	VMM_OTHER_LIBC,
-	VMM_SETUID,
-	VMM_CAPABILITIES,
+	VMM_PRIVILEGED,
 };
 
 /*

@@ -19,7 +19,7 @@ _offmap() {
 		return
 		;;
 	demo) options='--json --swap --help' ;;
-	run) options='--strict --permissive --observe --verbose --dry-run --help --' ;;
+	run) options='--strict --permissive --verbose --help --' ;;
 	*) return ;;
 	esac
 	if [ "${COMP_WORDS[1]}" = run ]; then

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "direct.h"
 #include "drive.h"
 #include "fake_kvm.h"
 #include "kvm_abi.h"
@@ -192,9 +193,8 @@ void drive(const uint8_t *data, size_t size)
 {
 	int kvm;
 
-	/* before the shim looks */
-	setenv("OFFMAP_MODE", "permissive", 1);
 	fake_kvm_reset();
+	direct_start(true);
 	memset(model, 0, sizeof(model));
 	kvm = open("/dev/kvm", O_RDWR);
 	vm = ioctl(kvm, KVM_CREATE_VM, 0UL);

@@ -7,7 +7,7 @@
 
 /*
  * Plays a VMM that does what the bytes say with memslots, in front of the
- * shim, and compares with what a VM on plain KVM would have: the same calls
+ * model, and compares with what a VM on plain KVM would have: the same calls
  * succeed, and guest and VMM see the same bytes at all times.  Aborts when
  * they differ.  Permissive mode, as strict would end the program.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Random VMMs, the same ones each time; fuzz_shim.c looks for worse ones. */
+/* Random VMMs, the same ones each time; fuzz_model.c looks for worse ones. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -248,6 +248,7 @@ static int check_extension(unsigned long cap)
 	case KVM_CAP_READONLY_MEM:
 		return 1;
 	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_X86_SMM:
 		return 4096;
 	}
 	return 0;

@@ -34,7 +34,7 @@ static void write_file(const char *name, const char *text)
 static const char counted[] =
 	"nr_free_pages 1000\nnr_nodirmap 1024\nnr_free_nodirmap 600\n"
 	"nr_free_nodirmap_blocks 512\nnodirmap_block_zap 7\nnodirmap_block_return 5\n"
-	"nodirmap_zap_fail 0\nnodirmap_flush 9\nnodirmap_slow_page 3\nunmapped 1\n";
+	"nodirmap_zap_fail 0\nnodirmap_flush 9\nnodirmap_slow_page 3\nnodirmap 1\n";
 
 static void test_counters(void)
 {

@@ -117,7 +117,7 @@ t "devices: a disk and a web server" prepare
 t "devices: they are there" devices_ready
 START=$(holes)
 t "q35, 4 vCPUs, -snapshot: boots to a prompt" boots quiet \
-	offmap run -- $QEMU -M q35,smm=off -smp 4 -m 192 \
+	offmap run -- $QEMU -M q35 -smp 4 -m 192 \
 	-drive file=/run/disk,format=raw,if=virtio -snapshot \
 	-netdev user,id=net -device virtio-net-pci,netdev=net,romfile= \
 	-device virtio-balloon-pci

@@ -10,9 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A memory out of the map; closed when no block and no slot has it. */
+struct host;
+
+/* A guest_memfd outside the direct map; closed when no block and no slot has it. */
 struct backing {
-	struct offmap_mem *mem;
+	struct host *host;
+	/* its number there, and a descriptor of this process */
+	int fd;
+	int own;
+	uint64_t inode;
 	unsigned int refs;
 	/* serial of the VM: KVM gives it to no other */
 	uint64_t owner;
@@ -27,6 +33,8 @@ struct block {
 	uint64_t offset;
 	/* in the first MiB of the guest, when it was first seen there */
 	bool window;
+	/* serial of the VM for which ordinary memory stays so */
+	uint64_t owner;
 };
 
 struct blocks {

@@ -1,37 +1,33 @@
 // SPDX-License-Identifier: MIT
-#include <pthread.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "say.h"
 
-static struct settings set;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool verbose, to_log;
 
-static bool env_is(const char *name, const char *value)
+void say_more(bool more)
 {
-	const char *got = secure_getenv(name);
-
-	return got && !strcmp(got, value);
+	verbose = more;
 }
 
-static void read_settings(void)
+void say_to_log(void)
 {
-	set.permissive = env_is("OFFMAP_MODE", "permissive");
-	set.observe = env_is("OFFMAP_MODE", "observe");
-	set.verbose = env_is("OFFMAP_VERBOSE", "1");
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, 2) != 2)
+		close(2);
+	if (null > 2)
+		close(null);
+	openlog("offmap", LOG_PID, LOG_DAEMON);
+	to_log = true;
 }
 
-const struct settings *settings(void)
-{
-	pthread_once(&once, read_settings);
-	return &set;
-}
-
-/* One write(), so that lines of several threads stay whole. */
+/* One write(), so that lines of several processes stay whole. */
 static void say_list(const char *format, va_list ap)
 {
 	char text[1024] = "offmap: ";
@@ -41,6 +37,10 @@ static void say_list(const char *format, va_list ap)
 	if (length < 0)
 		return;
 	length = 8 + (length < left ? length : left - 1);
+	if (to_log) {
+		syslog(LOG_WARNING, "%.*s", length - 8, text + 8);
+		return;
+	}
 	text[length++] = '\n';
 	/* nobody to tell it to if that fails */
 	if (write(2, text, length) < 0)
@@ -60,7 +60,7 @@ void say_verbose(const char *format, ...)
 {
 	va_list ap;
 
-	if (!settings()->verbose)
+	if (!verbose)
 		return;
 	va_start(ap, format);
 	say_list(format, ap);

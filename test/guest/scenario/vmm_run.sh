@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A static VMM with raw system calls does what VMMs do, on memory that this kernel
+# cannot reach: vmm/test/run_vmm.c, each case of it.
+#
+# Arguments: where vmm/ is built, on the host.
+# shellcheck source=/dev/null
+. /tap.sh
+# shellcheck source=/dev/null
+. /host.sh
+BUILT=$1
+
+# the host's root is read-only
+export TMPDIR=/run
+
+run() { on_host "$BUILT/bin/offmap" run -- "$BUILT/bin/run_vmm" "$1"; }
+stopped() { gives 125 'a page can be in one slot only' run alias; }
+
+t "run_vmm: the host's root is a place for a VMM" host_ready
+echo 8 >/proc/sys/vm/nr_hugepages
+for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc hugetlb \
+	discard map_over new_vm setuid around; do
+	t "run_vmm: $case" run $case
+done
+t "run_vmm: signals interrupt no call that the supervisor is asked for" gives 0 ', 0 calls' run signals
+t "run_vmm: a slot that cannot be stops it" stopped
+plan

@@ -1,0 +1,235 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# offmap run with this machine's own KVM: a static VMM that makes raw system calls
+# and does what VMMs do, and this machine's QEMU as people start it.  A kernel that
+# has guest_memfd without the flag will do: there the tests' own build of offmap
+# does not ask for it.
+# shellcheck disable=SC2016
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=../lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+WORK=$(mktemp -d)
+trap 'status=$?; clean_up; rm -rf "$WORK"; tap_exit $status' EXIT
+unset MAKEFLAGS MAKELEVEL LD_PRELOAD
+O=$WORK/o
+VMM=$O/bin/run_vmm
+QEMU=(qemu-system-x86_64 -accel kvm -nodefaults -display none -no-reboot)
+PATIENCE=30
+
+clean_up() {
+	local pid
+	for pid in $(jobs -p); do kill -9 "$pid" 2>/dev/null || :; done
+}
+
+build() { make -s -C "$TOP/vmm" O="$O" "$@"; }
+run() { timeout -k 5 "$PATIENCE" "$OFFMAP" run "$@"; }
+
+# gives STATUS TEXT command...: both have to fit; TEXT may be empty
+gives() {
+	local wanted=$1 text=$2 out status=0
+	shift 2
+	out=$("$@" 2>&1 </dev/null) || status=$?
+	echo "$out"
+	[ "$status" = "$wanted" ] || { echo "exit status $status, wanted $wanted"; return 1; }
+	[ -z "$text" ] || grep -qe "$text" <<<"$out" || { echo "lacks: $text"; return 1; }
+}
+
+# does CLAIM CASE: of run_vmm
+does() {
+	local out status=0
+	out=$(run -- "$VMM" "$2" 2>&1) || status=$?
+	case $status in
+	0) tap_pass "$1" ;;
+	77) skip "$1" "$out" ;;
+	*) tap_fail "$1" "$out"$'\n'"exit status $status" ;;
+	esac
+}
+
+soon() {
+	local left=$((PATIENCE * 10))
+	until "$@" >/dev/null 2>&1; do
+		left=$((left - 1))
+		[ "$left" -gt 0 ] || { echo "waited for: $*"; return 1; }
+		sleep 0.1
+	done
+}
+
+# starts command...: in the background, in $PID, what it says in $WORK/said
+starts() {
+	"$@" >"$WORK/said" 2>&1 </dev/null &
+	PID=$!
+}
+said() { grep -aq "$1" "$WORK/said"; }
+protected_in() { grep -c kvm-gmem "/proc/$1/maps"; }
+gone() { ! kill -0 "$1"; }
+# The task of the process, which is the other one with its memory.
+task_of() {
+	local p
+	for p in $(pgrep -x offmap-task); do
+		if diff -q "/proc/$p/maps" "/proc/$1/maps" >/dev/null 2>&1; then echo "$p"; fi
+	done
+}
+# The supervisor has the other end of the task's socket, and started just before it.
+supervisor_of() {
+	local task p best=
+	task=$(task_of "$1")
+	for p in $(pgrep -x offmap-run); do
+		if [ -n "$(cat "/proc/$p/maps")" ] && [ "$p" -lt "$task" ]; then best=$p; fi
+	done
+	echo "$best"
+}
+
+# boots MACHINE OPTIONS...: SeaBIOS comes to its end, on protected memory
+boots() {
+	local machine=$1 status=0
+	shift
+	rm -f "$WORK/bios"
+	starts "$OFFMAP" run -- "${QEMU[@]}" -M "$machine" -m 256 -chardev "file,id=bios,path=$WORK/bios" \
+		-device isa-debugcon,iobase=0x402,chardev=bios "$@"
+	soon grep -aq 'No bootable device' "$WORK/bios" || status=1
+	[ "$(protected_in "$PID")" -ge 2 ] || status=1
+	cat "$WORK/said"
+	kill -9 "$PID"
+	wait "$PID" 2>/dev/null || :
+	return $status
+}
+
+needs() {
+	local name
+	for name; do
+		command -v "$name" >/dev/null || { why="$name is not installed"; return 1; }
+	done
+}
+
+if ! build bin >"$WORK/log" 2>&1; then
+	tap_fail "it builds" "$(cat "$WORK/log")"
+	exit 0
+fi
+OFFMAP=$O/bin/offmap
+if ! "$OFFMAP" probe >/dev/null 2>&1; then OFFMAP=$O/plain/offmap; fi
+if ! reason=$("$OFFMAP" probe 2>&1); then
+	skip "offmap run with this machine's KVM" "$(grep -m1 -o 'no: .*' <<<"$reason" || echo "$reason")"
+	exit 0
+fi
+if [ "$(id -u)" != 0 ]; then
+	skip "offmap run with this machine's KVM" "not root"
+	exit 0
+fi
+
+# the smallest 32-bit program: exit(0)
+old() {
+	printf '.globl _start\n_start: mov $1, %%eax; xor %%ebx, %%ebx; int $0x80\n' |
+		gcc -m32 -nostdlib -static -x assembler -o "$WORK/old" - && "$WORK/old"
+}
+old 2>/dev/null || ln -sf "$(command -v true)" "$WORK/old"
+
+does "a static VMM with raw system calls: its guest runs on protected memory" raw
+does "behind an allowlist that kills" allowlist
+does "vfork and clone children close their copy of the VM" children
+does "a child makes a VM of its own, and has none of its parent's" fork
+does "an address that was freed is used again" reuse
+does "a VM has two descriptors" dup
+does "the VMM closes all descriptors: its files are its own" closefrom
+does "what was in the memory is not left behind" scrub
+does "children can read the memory, unless MADV_DONTFORK was set" dontfork
+does "preallocated memory stays so, with its NUMA policy" prealloc
+does "memory of huge pages is moved" hugetlb
+does "memory that is given back is freed" discard
+does "other memory is mapped over a slot" map_over
+does "a VM is made anew with the same memory" new_vm
+does "the VMM changes its user" setuid
+does "signals without SA_RESTART" signals
+does "int 0x80, x32 and odd requests do not get around it" around
+
+ok "a slot that cannot be: 125, with the reason" \
+	gives 125 'a page can be in one slot only' run -- "$VMM" alias
+ok "no slot: nothing to say" gives 0 '' run -- "$VMM" no_slot
+ok "no VM: 125, and it is said" gives 125 'no VM was made' run -- true
+ok "no VM, permissive: it is said" gives 0 'no VM was made' run --permissive -- true
+ok "no VM: an error of the VMM's own is kept" gives 42 'no VM was made' run -- sh -c 'exit 42'
+ok "the VMM is killed by a signal" gives 137 '' run -- sh -c 'kill -9 $$'
+ok "a wrapper in front of the VMM" gives 0 '' run -- sh -c "sh -c 'env $VMM raw' && true"
+ok "in a pid namespace" gives 0 '' run -- unshare -pf --mount-proc "$VMM" raw
+bare=(setpriv --inh-caps=-all --bounding-set=-all)
+ok "without capabilities" gives 0 '' "${bare[@]}" "$OFFMAP" run -- "$VMM" raw
+ok "without capabilities, shared memory" gives 0 '' "${bare[@]}" "$OFFMAP" run -- "$VMM" scrub
+if needs strace; then
+	ok "under a debugger there is no VM" gives 1 'ptrace(2) is refused' \
+		run -- strace -f -o /dev/null "$VMM" raw
+else
+	skip "under a debugger there is no VM" "$why"
+fi
+ok "a wrapper runs a 32-bit program" gives 0 '' run -- sh -c "$WORK/old && $VMM raw"
+ok "the VMM has the pid that was started" gives 0 '' bash -c "
+	$OFFMAP run -- $VMM pause >$WORK/said & pid=\$!
+	until grep -q ready $WORK/said; do sleep 0.1; done
+	grep -q kvm-gmem /proc/\$pid/maps; status=\$?
+	kill -9 \$pid; exit \$status"
+
+starts "$OFFMAP" run -- "$VMM" unplug
+ok "memory that is unplugged" soon said unplugged
+TASK=$(task_of "$PID")
+memories() { find "/proc/$TASK/fd" -lname 'anon_inode:*kvm-gmem*' | wc -l; }
+one_is_left() { [ "$(memories)" = 2 ]; }
+ok "is freed when the VMM unmaps it" soon one_is_left
+is "the task has one capability at most" \
+	"$(sed -n 's/^CapEff:\t//p' "/proc/$TASK/status")" 0000000000000020
+is "and a filter of its own" "$(sed -n 's/^Seccomp_filters:\t//p' "/proc/$TASK/status")" 2
+is "the VMM is not traced" "$(sed -n 's/^TracerPid:\t//p' "/proc/$PID/status")" 0
+kill -9 "$(supervisor_of "$PID")"
+ok "the supervisor is killed: so is the VMM" soon gone "$PID"
+ok "and the task ends" soon gone "$TASK"
+
+starts "$OFFMAP" run -- "$VMM" pause
+ok "another VMM" soon said ready
+TASK=$(task_of "$PID")
+kill -9 "$PID"
+ok "is killed: so is its task" soon gone "$TASK"
+starts "$OFFMAP" run -- "$VMM" pause
+ok "a third one" soon said ready
+kill -9 "$(task_of "$PID")"
+ok "its task is killed: so is the VMM" soon gone "$PID"
+
+if ! needs qemu-system-x86_64; then
+	skip "QEMU" "$why"
+	exit 0
+fi
+ok "QEMU q35, as people write it" boots q35
+ok "QEMU microvm" boots microvm
+ok "QEMU pc" boots pc
+ok "QEMU with a private memfd" boots q35,memory-backend=ram \
+	-object memory-backend-memfd,id=ram,size=256M,share=off
+ok "QEMU with preallocated memory of a node" boots q35,memory-backend=ram \
+	-object memory-backend-ram,id=ram,size=256M,prealloc=on,policy=bind,host-nodes=0
+ok "QEMU -sandbox on" boots q35 \
+	-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+ok "QEMU drops its privileges" boots q35 -run-with user=nobody
+tcmalloc=$(ldconfig -p | sed -n 's/.*libtcmalloc.so.4 .*=> //p' | head -n 1)
+if [ -n "$tcmalloc" ]; then
+	LD_PRELOAD=$tcmalloc ok "QEMU with tcmalloc" boots q35
+else
+	skip "QEMU with tcmalloc" "libtcmalloc is not installed"
+fi
+ok "QEMU with a shared memfd, as for vhost-user: 125, with the reason" \
+	gives 125 'shared memfd, as for vhost-user' run -- "${QEMU[@]}" -M q35,memory-backend=ram -m 64 \
+	-object memory-backend-memfd,id=ram,size=64M,share=on
+truncate -s 64M "$WORK/ram"
+ok "QEMU with a shared file: 125, with the reason" \
+	gives 125 "shared mapping of $WORK/ram" run -- "${QEMU[@]}" -M q35,memory-backend=ram -m 64 \
+	-object "memory-backend-file,id=ram,size=64M,mem-path=$WORK/ram,share=on"
+ok "QEMU without -accel kvm: 125" gives 125 'no VM was made' bash -c "
+	(sleep 1; echo quit) | timeout -k 5 $PATIENCE $OFFMAP run -- \
+		qemu-system-x86_64 -M none -nodefaults -display none -monitor stdio"
+ok "QEMU -daemonize: what waits for its output goes on" gives 0 '' bash -c "
+	x=\$(timeout -k 5 $PATIENCE $OFFMAP run -- ${QEMU[*]} -S -M q35 -m 64 -daemonize \
+		-pidfile $WORK/pid 2>&1) && grep -q kvm-gmem /proc/\$(cat $WORK/pid)/maps"
+kill -9 "$(cat "$WORK/pid")"
+if needs script; then
+	ok "the terminal is as it was when the VMM is stopped" gives 0 ' icanon' script -qec "
+		timeout --foreground -k 5 $PATIENCE $OFFMAP run -- ${QEMU[*]} -M q35,memory-backend=ram -m 64 \
+			-serial mon:stdio -object memory-backend-memfd,id=ram,size=64M,share=on
+		[ \$? = 125 ] && stty -a" /dev/null
+else
+	skip "the terminal is as it was when the VMM is stopped" "$why"
+fi

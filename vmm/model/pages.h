@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Which pages of a mapping have something in them. */
+#ifndef OFFMAP_PAGES_H
+#define OFFMAP_PAGES_H
+
+#include <stdint.h>
+
+#include "host.h"
+#include "vmas.h"
+
+enum page_state {
+	/* reads as zeroes, and has no memory */
+	PAGE_ABSENT,
+	/* of a file: may have contents that the mapping has not seen */
+	PAGE_MAYBE,
+	/* shows the kernel's page of zeroes, or has memory that others share */
+	PAGE_SHARED,
+	/* has memory of its own */
+	PAGE_PRESENT,
+};
+
+struct pages {
+	const struct ram_vma *vma;
+	int pagemap;
+	/* the file behind it; -1: none, or the caller may not open it */
+	int file;
+};
+
+/* 0 or -errno */
+int pages_open(struct host *host, const struct ram_vma *vma, struct pages *ret_pages);
+void pages_close(struct pages *pages);
+
+/* States of nr pages from an address of the mapping on.  0 or -errno. */
+int pages_find(const struct pages *pages, uint64_t addr, size_t nr, uint8_t *ret_states);
+
+#endif

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model.h"
+#include "ram.h"
+#include "say.h"
+
+/* Another slot with the same memory behind it. */
+static uint64_t alias_run(struct model *model, const struct slot *self, uint64_t addr, uint64_t end,
+			  const struct slot **ret_alias)
+{
+	*ret_alias = NULL;
+	for (struct vm *vm = model->vms; vm; vm = vm->next) {
+		for (size_t i = 0; i < vm->nr_slots; i++) {
+			const struct slot *s = &vm->slot[i];
+
+			if (s == self || !s->nr_pieces || s->addr >= end ||
+			    s->addr + s->size <= addr)
+				continue;
+			if (s->addr > addr) {
+				end = s->addr;
+				continue;
+			}
+			*ret_alias = s;
+			return s->addr + s->size < end ? s->addr + s->size : end;
+		}
+	}
+	return end;
+}
+
+/*
+ * Memory that cannot be protected.  Before the guest runs, strict means the
+ * end; afterwards only that this call fails.
+ */
+int policy_refuse(struct model *model, const struct slot *slot, uint64_t addr,
+		  uint64_t until, const char *why)
+{
+	uint64_t gpa = slot->gpa + (addr - slot->addr);
+
+	say("%sguest memory 0x%" PRIx64 "-0x%" PRIx64 " (slot %u) cannot be kept out of the direct map: %s",
+	    model->permissive ? "warning: " : "", gpa, gpa + (until - addr) - 1,
+	    slot->id, why);
+	if (model->permissive) {
+		say("warning: it stays ordinary memory");
+		return 0;
+	}
+	if (!model->host->guest_runs(model->host)) {
+		say("the VMM is stopped before the guest runs (strict; --permissive would go on)");
+		model->stopped = true;
+	}
+	return -EPERM;
+}
+
+static int mark_plain(struct model *model, const struct vm *vm, uint64_t addr,
+		      uint64_t until, bool window)
+{
+	return blocks_add(&model->blocks, &(struct block){
+		.addr = addr, .size = until - addr, .window = window, .owner = vm->serial });
+}
+
+/* A slot that is there was not taken away, as that failed before. */
+static int reinstall(struct model *model, struct vm *vm, struct slot *slot)
+{
+	int err = slot->nr_pieces ? 0 : pieces_install(model, vm, slot);
+
+	if (err)
+		say("slot %u is gone from the guest: %s", slot->id, strerror(-err));
+	return err;
+}
+
+/* Back to ordinary memory, under all slots that have it now. */
+static int expose(struct model *model, const struct vm *vm, const struct block *block, uint64_t addr, uint64_t until)
+{
+	/* the list may move */
+	const struct block old = *block;
+	int err, again;
+
+	err = pieces_for_range(model, addr, until, pieces_uninstall);
+	if (!err)
+		err = blocks_make_room(&model->blocks);
+	if (!err)
+		err = ram_expose(model->host, &old, addr, until - addr);
+	if (!err)
+		err = blocks_cut(&model->blocks, addr, until - addr, ram_release);
+	if (!err)
+		err = mark_plain(model, vm, addr, until, old.window);
+	/* whatever failed, they were there before */
+	again = pieces_for_range(model, addr, until, reinstall);
+	return err ? err : again;
+}
+
+/* Is no block there? */
+static bool is_free(const struct model *model, uint64_t addr, uint64_t until)
+{
+	const struct block *block;
+
+	return addr >= until ||
+	       (blocks_run(&model->blocks, addr, until, &block) == until && !block);
+}
+
+/* As blocks that end where the first MiB of the guest does. */
+static int add_parts(struct model *model, const struct slot *slot, struct backing *backing,
+		     uint64_t from, uint64_t to)
+{
+	uint64_t window = slot->addr + (WINDOW_END - slot->gpa), until;
+	bool below = slot->gpa < WINDOW_END;
+	int err = 0;
+
+	for (uint64_t addr = from; !err && addr < to; addr = until) {
+		until = below && addr < window && window < to ? window : to;
+		err = blocks_add(&model->blocks, &(struct block){
+			.addr = addr, .size = until - addr, .backing = backing,
+			.offset = addr - from, .window = below && addr < window });
+	}
+	return err;
+}
+
+/*
+ * A range becomes a guest_memfd.  What cannot be cut, such as a huge page of
+ * hugetlbfs, is moved whole, and the rest of it waits for its own slot.
+ */
+static int protect(struct model *model, struct vm *vm, const struct slot *slot,
+		   uint64_t addr, uint64_t until)
+{
+	uint64_t gpa = slot->gpa + (addr - slot->addr), from = addr, to = until;
+	struct backing *backing;
+	char why[RAM_WHY];
+	int err;
+
+	/* once it is moved, a lack of memory must not leave it unknown */
+	err = blocks_make_room(&model->blocks);
+	if (err)
+		return err;
+	err = ram_extent(model->host, &from, &to, why);
+	if (!err && (!is_free(model, from, addr) || !is_free(model, until, to))) {
+		snprintf(why, sizeof(why), "its huge page is in another slot, in part");
+		err = -EPERM;
+	}
+	if (!err)
+		err = ram_protect(model->host, vm->fd, from, to - from, &backing, why);
+	if (err) {
+		err = policy_refuse(model, slot, addr, until, why);
+		return err ? err : mark_plain(model, vm, addr, until, false);
+	}
+	backing->owner = vm->serial;
+	err = add_parts(model, slot, backing, from, to);
+	if (err)
+		return err;
+	say_verbose("guest memory 0x%" PRIx64 "-0x%" PRIx64 " is out of the direct map",
+		    gpa, gpa + (until - addr) - 1);
+	return 0;
+}
+
+/* A VM that is made anew, with the memory of the one before. */
+static int adopt(struct model *model, struct vm *vm, const struct slot *slot, uint64_t addr, uint64_t until,
+		 const struct block *block)
+{
+	struct block new = { .addr = addr, .size = until - addr, .window = block->window };
+	/* the list may move */
+	const struct block old = *block;
+	char why[RAM_WHY];
+	int err;
+
+	err = blocks_make_room(&model->blocks);
+	if (err)
+		return err;
+	err = ram_move(model->host, vm->fd, &old, addr, until - addr, &new.backing, why);
+	if (err) {
+		err = policy_refuse(model, slot, addr, until, why);
+		return err ? err : expose(model, vm, &old, addr, until);
+	}
+	new.backing->owner = vm->serial;
+	err = blocks_cut(&model->blocks, addr, until - addr, ram_release);
+	return err ? err : blocks_add(&model->blocks, &new);
+}
+
+static const char *alias_reason(const struct slot *slot, const struct slot *alias)
+{
+	if ((slot->id ^ alias->id) >> 16)
+		return "the VM has a second address space (SMM) with the same memory: start the VMM with SMM off";
+	if (slot->flags & KVM_MEM_READONLY)
+		return "the guest is to have it read-only, which such memory cannot be";
+	return "another slot has the same memory, and a page can be in one slot only";
+}
+
+/* One run of a new slot: of one kind, and in one other slot or in none. */
+static int prepare_run(struct model *model, struct vm *vm, struct slot *slot, uint64_t addr,
+		       uint64_t until, const struct block *block,
+		       const struct slot *alias)
+{
+	bool read_only = slot->flags & KVM_MEM_READONLY;
+	bool window = block ? block->window :
+		      slot->gpa + (addr - slot->addr) < WINDOW_END;
+	int err;
+
+	if (block && !block->backing)
+		return 0;
+	if (!block && (read_only || !alias))
+		return read_only ? 0 : protect(model, vm, slot, addr, until);
+	if (!read_only && !alias)
+		return block->backing->owner == vm->serial ? 0 :
+		       adopt(model, vm, slot, addr, until, block);
+	if (!window) {
+		err = policy_refuse(model, slot, addr, until, alias_reason(slot, alias ? alias : slot));
+		if (err)
+			return err;
+	} else {
+		say_verbose("guest memory 0x%" PRIx64 "-0x%" PRIx64 " of the first MiB is ordinary memory: it is %s",
+			    slot->gpa + (addr - slot->addr),
+			    slot->gpa + (until - slot->addr) - 1,
+			    read_only ? "read-only there" : "in two slots");
+	}
+	return block ? expose(model, vm, block, addr, until) : mark_plain(model, vm, addr, until, window);
+}
+
+int policy_prepare(struct model *model, struct vm *vm, struct slot *slot)
+{
+	uint64_t addr, until, window, end = slot->addr + slot->size;
+	const struct block *block;
+	const struct slot *alias;
+	int err = 0;
+
+	for (addr = slot->addr; !err && addr < end; addr = until) {
+		until = blocks_run(&model->blocks, addr, end, &block);
+		until = alias_run(model, slot, addr, until, &alias);
+		/* the first MiB is on its own */
+		window = slot->addr + (WINDOW_END - slot->gpa);
+		if (!block && slot->gpa < WINDOW_END && addr < window && window < until)
+			until = window;
+		err = prepare_run(model, vm, slot, addr, until, block, alias);
+	}
+	return err;
+}

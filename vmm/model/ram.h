@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Moves a range of the VMM's memory out of the direct map, and back. */
+#ifndef OFFMAP_RAM_H
+#define OFFMAP_RAM_H
+
+#include <stdint.h>
+
+#include "blocks.h"
+#include "host.h"
+
+#define RAM_WHY 256
+
+/*
+ * Grows a range to what has to be moved as a whole.  0, or -errno with the
+ * reason in ret_why, which is also set when the range cannot be moved.
+ */
+int ram_extent(struct host *host, uint64_t *addr, uint64_t *until, char ret_why[RAM_WHY]);
+
+/*
+ * Creates a guest_memfd, moves into it what is there, and maps it in its
+ * place, with the NUMA policy and the madvise(2) flags of before.  Pages that
+ * were there are allocated.  What was there is overwritten.  Other threads of
+ * the VMM must not use the memory meanwhile.
+ */
+int ram_protect(struct host *host, int vm, uint64_t addr, uint64_t size,
+		struct backing **ret_backing, char ret_why[RAM_WHY]);
+
+/* The same for a range of a block, which is a memory of another VM. */
+int ram_move(struct host *host, int vm, const struct block *block, uint64_t addr,
+	     uint64_t size, struct backing **ret_backing, char ret_why[RAM_WHY]);
+
+/* The other way round: ordinary memory with the same contents. */
+int ram_expose(struct host *host, const struct block *block, uint64_t addr, uint64_t size);
+
+/* Frees pages; allocates them. */
+int ram_discard(const struct backing *backing, uint64_t offset, uint64_t size);
+int ram_allocate(const struct backing *backing, uint64_t offset, uint64_t size);
+
+/* For blocks_cut(). */
+void ram_release(struct backing *backing);
+
+#endif

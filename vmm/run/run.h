@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * offmap run: a supervisor beside the VMM.  A seccomp filter, which survives
+ * exec and is inherited, hands it the calls that matter.  It has them made
+ * inside the VMM's address space, by a task that it has put there.
+ */
+#ifndef OFFMAP_RUN_H
+#define OFFMAP_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct run_options {
+	bool permissive;
+	bool verbose;
+};
+
+/* The exit status of a VMM that was stopped or never started. */
+#define EXIT_STOPPED 125
+
+/*
+ * Starts the VMM in this process, with a supervisor beside it: returns only
+ * if that fails, with an exit status, and has said why.
+ */
+int launch(const struct run_options *options, char **args);
+
+/* filter.c */
+/*
+ * Puts the filter on this process.  Calls with magic as their sixth argument
+ * pass.  The listener, or -errno.
+ */
+int filter_install(uint32_t magic);
+
+/* supervise.c */
+struct supervisor {
+	struct run_options options;
+	uint32_t magic;
+	int listener;
+	/* the process that was started, and its terminal (-1: none) */
+	pid_t launched;
+	int terminal;
+};
+
+/* Serves the listener until no process has the filter any more. */
+void supervise(const struct supervisor *supervisor);
+
+#endif

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One thread serves all calls that the filter asks for, in all processes of the
+ * VMM, so that nothing here needs a lock.
+ */
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "run.h"
+#include "say.h"
+#include "serve.h"
+
+/* The kernel's own: the call is made again when the thread goes on. */
+#define ERESTARTSYS 512
+
+/* How long a VMM may take until it has a VM, before that is said: seconds. */
+#define LONG_WITHOUT_VM 10
+/* How often it is looked whether memory and VMs are still there: milliseconds. */
+#define LOOK_EVERY 2000
+
+static struct supervisor run;
+static struct memory *memories;
+static bool started, had_vm, said_no_vm, launched_ended;
+static struct termios terminal_before;
+static bool terminal_known;
+
+static struct memory *memory_with(pid_t thread)
+{
+	struct memory *memory;
+
+	for (memory = memories; memory && !process_shares(thread, memory->task);
+	     memory = memory->next)
+		;
+	return memory;
+}
+
+static void end_memory(struct memory *memory)
+{
+	struct memory **link = &memories;
+
+	while (*link != memory)
+		link = &(*link)->next;
+	*link = memory->next;
+	serve_end(memory);
+	remote_end(memory);
+	free(memory);
+}
+
+static void end_memories_of(pid_t vmm)
+{
+	struct memory *next;
+
+	for (struct memory *memory = memories; memory; memory = next) {
+		next = memory->next;
+		if (memory->vmm == vmm)
+			end_memory(memory);
+	}
+}
+
+static void answer(const struct seccomp_notif *call, int64_t result, uint32_t flags)
+{
+	struct seccomp_notif_resp response = { .id = call->id, .flags = flags };
+
+	if (host_failed(result))
+		response.error = result;
+	else
+		response.val = result;
+	/* a thread that is gone needs none */
+	ioctl(run.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+static void let_through(const struct seccomp_notif *call)
+{
+	answer(call, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+}
+
+static bool add_task(pid_t thread, pid_t vmm)
+{
+	struct memory *memory = inject_task(thread, vmm, run.magic);
+
+	if (!memory)
+		return false;
+	serve_start(memory, run.options.permissive);
+	memory->next = memories;
+	memories = memory;
+	return true;
+}
+
+/*
+ * The thread stops before it makes the call, which it makes again when it goes
+ * on.  A trap that waits for it gets it out of the sleep in the filter.
+ */
+static int stop_in_call(const struct seccomp_notif *call)
+{
+	pid_t thread = call->pid;
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, thread, NULL,
+		   PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL))
+		return -errno;
+	ptrace(PTRACE_INTERRUPT, thread, NULL, NULL);
+	answer(call, -ERESTARTSYS, 0);
+	if (waitpid(thread, &status, __WALL) != thread || !WIFSTOPPED(status))
+		return -ESRCH;
+	return 0;
+}
+
+static void say_no_ptrace(pid_t thread, int err)
+{
+	say("process %d: ptrace(2) is refused, as with YAMA or under a debugger: %s",
+	    process_of(thread), strerror(-err));
+}
+
+/* QEMU's exit handlers do not run when it is stopped. */
+static void restore_terminal(void)
+{
+	if (terminal_known)
+		tcsetattr(run.terminal, TCSANOW, &terminal_before);
+}
+
+/* The process of this call ends with a status of ours. */
+static void stop_vmm(const struct seccomp_notif *call, int status)
+{
+	pid_t thread = call->pid, vmm = process_of(thread);
+	int err = stop_in_call(call);
+
+	restore_terminal();
+	if (!err) {
+		err = inject_last_call(thread, SYS_exit_group, status);
+		ptrace(PTRACE_DETACH, thread, NULL, NULL);
+	}
+	if (err)
+		kill(vmm, SIGKILL);
+}
+
+/* The thread whose last call could not be had with a task: not tried again. */
+static pid_t gave_up;
+
+static void refuse_vm(const struct seccomp_notif *call)
+{
+	if (run.options.permissive) {
+		say("warning: process %d: its VM stays on ordinary memory", process_of(call->pid));
+		let_through(call);
+	} else {
+		answer(call, -EPERM, 0);
+	}
+}
+
+/* A memory without a task: a child, or a program whose exec was not seen. */
+static void create_vm_without_task(const struct seccomp_notif *call)
+{
+	pid_t thread = call->pid;
+	int err;
+
+	if (gave_up == thread) {
+		gave_up = 0;
+		refuse_vm(call);
+		return;
+	}
+	err = stop_in_call(call);
+	if (err) {
+		say_no_ptrace(thread, err);
+		refuse_vm(call);
+		return;
+	}
+	end_memories_of(process_of(thread));
+	if (!add_task(thread, process_of(thread)))
+		gave_up = thread;
+	ptrace(PTRACE_DETACH, thread, NULL, NULL);
+}
+
+/*
+ * With a trap that waits, the one stop that follows is that of the exec or, if
+ * exec fails, the trap.
+ */
+static void serve_exec(const struct seccomp_notif *call)
+{
+	pid_t thread = call->pid, vmm = process_of(thread), stopped;
+	int status, err = 0;
+
+	if (ptrace(PTRACE_SEIZE, thread, NULL,
+		   PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL))
+		err = -errno;
+	if (!err)
+		ptrace(PTRACE_INTERRUPT, thread, NULL, NULL);
+	let_through(call);
+	/* the first KVM_CREATE_VM is in time as well, and fails if it has to */
+	if (err) {
+		started = true;
+		return;
+	}
+	stopped = waitpid(-1, &status, __WALL);
+	if (stopped <= 0 || !WIFSTOPPED(status))
+		return;
+	if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
+		started = true;
+		end_memories_of(vmm);
+		/* to the end of execve(), which would overwrite a register */
+		if (!ptrace(PTRACE_SYSCALL, stopped, NULL, NULL) &&
+		    waitpid(stopped, &status, __WALL) == stopped && WIFSTOPPED(status))
+			add_task(stopped, vmm);
+	}
+	ptrace(PTRACE_DETACH, stopped, NULL, NULL);
+}
+
+static void say_no_vm(const char *when)
+{
+	say("%s%s: no VM was made, so nothing is protected (is KVM on, as by -accel kvm?)",
+	    run.options.permissive ? "warning: " : "", when);
+	said_no_vm = true;
+}
+
+/* A VMM says that all is well: there was to be a guest. */
+static void serve_exit(const struct seccomp_notif *call)
+{
+	if (had_vm || process_of(call->pid) != run.launched) {
+		let_through(call);
+		return;
+	}
+	say_no_vm("the VMM has ended");
+	if (run.options.permissive)
+		let_through(call);
+	else
+		stop_vmm(call, EXIT_STOPPED);
+}
+
+/* A process that shares no memory with a task: it has made no VM. */
+static void serve_stranger(const struct seccomp_notif *call)
+{
+	bool harmless = call->data.nr != SYS_ioctl || serve_is_check_extension(call);
+
+	if (run.options.permissive || harmless)
+		let_through(call);
+	else
+		/* as KVM has it: a VM is its maker's */
+		answer(call, -EIO, 0);
+}
+
+static void serve(const struct seccomp_notif *call)
+{
+	struct memory *memory;
+	int64_t result = 0;
+
+	if (call->data.nr == SYS_execve || call->data.nr == SYS_execveat) {
+		serve_exec(call);
+		return;
+	}
+	if (call->data.nr == SYS_exit_group) {
+		serve_exit(call);
+		return;
+	}
+	memory = memory_with(call->pid);
+	if (serve_is_create_vm(call)) {
+		if (!memory) {
+			create_vm_without_task(call);
+			return;
+		}
+		had_vm = true;
+		let_through(call);
+		return;
+	}
+	if (!memory) {
+		serve_stranger(call);
+		return;
+	}
+	switch (serve_call(memory, run.listener, call, &result)) {
+	case SERVE_PASS:
+		let_through(call);
+		break;
+	case SERVE_DONE:
+		answer(call, result, 0);
+		break;
+	case SERVE_STOP:
+		stop_vmm(call, EXIT_STOPPED);
+		break;
+	}
+}
+
+static void receive(struct seccomp_notif *call, size_t size)
+{
+	memset(call, 0, size);
+	/* it may be gone again */
+	if (!ioctl(run.listener, SECCOMP_IOCTL_NOTIF_RECV, call))
+		serve(call);
+}
+
+/* The task never ends by itself: without it the VMM is not protected. */
+static void task_ended(struct memory *memory)
+{
+	say("process %d: its task has ended: the VMM is killed", memory->vmm);
+	syscall(SYS_pidfd_send_signal, memory->vmm_pidfd, SIGKILL, NULL, 0);
+	restore_terminal();
+	end_memory(memory);
+}
+
+static void launched_has_ended(void)
+{
+	launched_ended = true;
+	if (started && !had_vm && !said_no_vm)
+		say_no_vm("the VMM has ended");
+	say_to_log();
+}
+
+#define MOST_MEMORIES 256
+
+struct waits {
+	struct pollfd fd[2 + 2 * MOST_MEMORIES];
+	struct memory *memory[MOST_MEMORIES];
+	size_t nr;
+};
+
+static void collect(struct waits *waits, int launched)
+{
+	waits->fd[0] = (struct pollfd){ .fd = run.listener, .events = POLLIN };
+	waits->fd[1] = (struct pollfd){ .fd = launched_ended ? -1 : launched, .events = POLLIN };
+	waits->nr = 0;
+	for (struct memory *m = memories; m && waits->nr < MOST_MEMORIES; m = m->next) {
+		struct pollfd *fd = &waits->fd[2 + 2 * waits->nr];
+
+		waits->memory[waits->nr++] = m;
+		fd[0] = (struct pollfd){ .fd = m->vmm_pidfd, .events = POLLIN };
+		fd[1] = (struct pollfd){ .fd = m->task_pidfd, .events = POLLIN };
+	}
+}
+
+static void look_for_ends(struct waits *waits)
+{
+	for (size_t i = 0; i < waits->nr; i++) {
+		const struct pollfd *fd = &waits->fd[2 + 2 * i];
+
+		if (fd[0].revents)
+			end_memory(waits->memory[i]);
+		else if (fd[1].revents)
+			task_ended(waits->memory[i]);
+	}
+	if (waits->fd[1].revents)
+		launched_has_ended();
+}
+
+/* Milliseconds until there is something to look after; -1: never. */
+static int patience(time_t start)
+{
+	for (const struct memory *memory = memories; memory; memory = memory->next)
+		if (serve_has_anything(memory))
+			return LOOK_EVERY;
+	return had_vm || said_no_vm || launched_ended ? -1 :
+	       time(NULL) - start >= LONG_WITHOUT_VM ? 0 : LOOK_EVERY;
+}
+
+static void look_after(time_t start)
+{
+	for (struct memory *memory = memories; memory; memory = memory->next)
+		serve_look(memory);
+	if (!had_vm && !said_no_vm && !launched_ended && time(NULL) - start >= LONG_WITHOUT_VM)
+		say_no_vm("the VMM has run for 10 s");
+}
+
+void supervise(const struct supervisor *supervisor)
+{
+	int launched = syscall(SYS_pidfd_open, supervisor->launched, 0);
+	struct seccomp_notif_sizes sizes;
+	struct seccomp_notif *call;
+	static struct waits waits;
+	time_t start = time(NULL);
+	size_t size;
+
+	run = *supervisor;
+	terminal_known = run.terminal >= 0 && !tcgetattr(run.terminal, &terminal_before);
+	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes))
+		return;
+	size = sizes.seccomp_notif > sizeof(*call) ? sizes.seccomp_notif : sizeof(*call);
+	call = malloc(size);
+	if (!call)
+		return;
+	for (;;) {
+		int ready;
+
+		collect(&waits, launched);
+		ready = poll(waits.fd, 2 + 2 * waits.nr, patience(start));
+		if (ready < 0)
+			continue;
+		if (!ready) {
+			look_after(start);
+			continue;
+		}
+		look_for_ends(&waits);
+		if (waits.fd[0].revents & POLLIN)
+			receive(call, size);
+		else if (waits.fd[0].revents & POLLHUP)
+			break;
+	}
+	free(call);
+}

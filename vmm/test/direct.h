@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OFFMAP_DIRECT_H
+#define OFFMAP_DIRECT_H
+
+#include <stdbool.h>
+
+/* From now on this process is a VMM below a new model; forgets all VMs. */
+void direct_start(bool permissive);
+
+#endif

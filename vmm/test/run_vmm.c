@@ -1,0 +1,606 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A VMM for offmap run, linked statically and with raw system calls: each case
+ * is something that VMMs do.  It knows nothing of offmap.
+ *
+ *   run_vmm CASE [argument]
+ *
+ * Exit: 0; 1 with a line on stderr; 77 with the reason for which it cannot be
+ * tried.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/mempolicy.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kvm_abi.h"
+
+#define MIB (1UL << 20)
+#define RAM (8 * MIB)
+#define PAGE 4096UL
+/* where guests have their byte, and their code */
+#define BYTE 0x3000
+#define CODE 0x1000
+
+#define must(condition) must_at(condition, #condition, __LINE__)
+
+static void must_at(bool good, const char *text, int line)
+{
+	if (good)
+		return;
+	fprintf(stderr, "line %d: %s (errno %d)\n", line, text, errno);
+	_exit(1);
+}
+
+static void cannot_try(const char *why)
+{
+	fprintf(stderr, "%s\n", why);
+	_exit(77);
+}
+
+static int kvm, vm;
+
+static long kvm_ioctl(int fd, unsigned long request, uintptr_t arg)
+{
+	return syscall(SYS_ioctl, fd, request, arg);
+}
+
+static int new_vm(void)
+{
+	int fd = kvm_ioctl(kvm, KVM_CREATE_VM, 0);
+
+	must(fd >= 0);
+	return fd;
+}
+
+static int set_slot(uint32_t id, uint64_t gpa, uint64_t size, void *mem)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = id, .guest_phys_addr = gpa, .memory_size = size,
+		.userspace_addr = (uintptr_t)mem,
+	};
+
+	return kvm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, (uintptr_t)&region);
+}
+
+static uint8_t *map_ram(uint64_t size, int flags)
+{
+	uint8_t *ram = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+
+	must(ram != MAP_FAILED);
+	return ram;
+}
+
+static uint8_t *new_ram(void)
+{
+	return map_ram(RAM, MAP_PRIVATE);
+}
+
+/* What a line of a file of /proc/self says of an address; empty: nothing. */
+static const char *line_of(const char *name, const void *addr)
+{
+	static char line[512];
+	FILE *file = fopen(name, "re");
+	uintptr_t start, end = 0;
+	int nr;
+
+	must(file);
+	while (fgets(line, sizeof(line), file)) {
+		nr = sscanf(line, "%lx-%lx", &start, &end);
+		if (nr == 2 ? start <= (uintptr_t)addr && (uintptr_t)addr < end :
+		    nr == 1 && start == (uintptr_t)addr)
+			break;
+		line[0] = 0;
+	}
+	fclose(file);
+	return line;
+}
+
+static bool is_protected(const void *addr)
+{
+	return strstr(line_of("/proc/self/maps", addr), "kvm-gmem");
+}
+
+#ifdef __x86_64__
+/* A vCPU in real mode that runs code from CODE on, until it halts.  *out: what it sent. */
+static void run_guest(const uint8_t *code, size_t size, uint8_t *ram, int *out)
+{
+	static int vcpu, vcpu_vm = -1;
+	long length = kvm_ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	struct kvm_regs regs = { .rip = CODE, .rflags = 2 };
+	struct kvm_sregs sregs;
+	struct kvm_run *run;
+
+	if (vcpu_vm != vm) {
+		vcpu_vm = vm;
+		vcpu = kvm_ioctl(vm, KVM_CREATE_VCPU, 0);
+	}
+	must(vcpu >= 0 && length > 0);
+	memcpy(ram + CODE, code, size);
+	run = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	must(run != MAP_FAILED && !kvm_ioctl(vcpu, KVM_GET_SREGS, (uintptr_t)&sregs));
+	sregs.cs.base = sregs.cs.selector = 0;
+	must(!kvm_ioctl(vcpu, KVM_SET_SREGS, (uintptr_t)&sregs));
+	must(!kvm_ioctl(vcpu, KVM_SET_REGS, (uintptr_t)&regs));
+	for (;;) {
+		if (kvm_ioctl(vcpu, KVM_RUN, 0) && errno == EINTR)
+			continue;
+		if (run->exit_reason != KVM_EXIT_IO)
+			break;
+		*out = *((uint8_t *)run + run->io.data_offset);
+	}
+	must(run->exit_reason == KVM_EXIT_HLT);
+	munmap(run, length);
+}
+
+/* What the guest has at BYTE; it leaves another there, which the VMM sees. */
+static int guest_byte(uint8_t *ram)
+{
+	static const uint8_t code[] = {
+		0xa0, 0x00, 0x30,		/* mov al, [BYTE] */
+		0xe6, 0x10,			/* out 0x10, al */
+		0xc6, 0x06, 0x00, 0x30, 0x77,	/* mov byte [BYTE], 0x77 */
+		0xf4,				/* hlt */
+	};
+	int out = -1;
+
+	run_guest(code, sizeof(code), ram, &out);
+	must(ram[BYTE] == 0x77);
+	return out;
+}
+#endif
+
+/* The guest is a program for x86: elsewhere it is enough that its memory is moved. */
+static void must_see(uint8_t *ram, int byte)
+{
+	must(is_protected(ram) && ram[BYTE] == byte);
+#ifdef __x86_64__
+	must(guest_byte(ram) == byte);
+#endif
+}
+
+static void must_run(uint8_t *ram)
+{
+	ram[BYTE] = 0x42;
+	must_see(ram, 0x42);
+}
+
+static void case_raw(void)
+{
+	uint8_t *ram = new_ram();
+
+	ram[BYTE] = 0x42;
+	must(!set_slot(0, 0, RAM, ram));
+	must(ram[BYTE] == 0x42 && is_protected(ram + MIB));
+	must_run(ram);
+}
+
+/* As Firecracker and cloud-hypervisor: what is not listed kills. */
+static void case_allowlist(void)
+{
+	static const uint32_t calls[] = {
+		SYS_openat, SYS_write, SYS_read, SYS_close, SYS_mmap, SYS_munmap, SYS_brk,
+		SYS_newfstatat, SYS_fstat, SYS_ioctl, SYS_exit_group,
+	};
+	struct sock_filter code[40];
+	struct sock_fprog program = { .filter = code };
+	unsigned short n = 0;
+
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
+		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	}
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	program.len = n;
+	must(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	must(!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program));
+	case_raw();
+}
+
+static void wait_for(pid_t pid, int status)
+{
+	int got;
+
+	must(pid > 0 && waitpid(pid, &got, 0) == pid);
+	must(got == status);
+}
+
+/* A child closes its copy of the VM: that of its parent is as before. */
+static void close_in_child(pid_t pid)
+{
+	if (!pid) {
+		close(vm);
+		_exit(0);
+	}
+	wait_for(pid, 0);
+}
+
+static void case_children(void)
+{
+	uint8_t *ram = new_ram();
+
+	must(!set_slot(0, 0, RAM, ram));
+	close_in_child(vfork());
+	must(!set_slot(0, 0, 0, ram) && !set_slot(0, 0, RAM, ram));
+	close_in_child(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+	must(!set_slot(0, 0, 0, ram) && !set_slot(0, 0, RAM, ram));
+	must_run(ram);
+	/* the VMM has no child that it does not know of */
+	must(waitpid(-1, NULL, __WALL | WNOHANG) == -1 && errno == ECHILD);
+}
+
+/* As with -daemonize: the VMM is a child, whose memory has no task yet. */
+static void case_fork(void)
+{
+	uint8_t *ram = new_ram();
+	pid_t pid;
+
+	must(!set_slot(0, 0, RAM, ram));
+	pid = fork();
+	if (!pid) {
+		must(set_slot(1, 16 * MIB, RAM, ram) == -1 && errno == EIO);
+		vm = new_vm();
+		case_raw();
+		_exit(0);
+	}
+	wait_for(pid, 0);
+	must_run(ram);
+}
+
+/* The address of RAM that was freed is used again. */
+static void case_reuse(void)
+{
+	uint8_t *ram = new_ram();
+
+	memset(ram, 0x11, RAM);
+	must(!set_slot(0, 16 * MIB, RAM, ram) && !set_slot(0, 0, 0, ram));
+	must(!munmap(ram, RAM));
+	must(mmap(ram, RAM, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == ram);
+	memset(ram, 0x22, RAM);
+	must(!set_slot(0, 0, RAM, ram));
+	must_see(ram, 0x22);
+}
+
+static void case_dup(void)
+{
+	uint8_t *ram = new_ram();
+	int first = vm;
+
+	must(!set_slot(0, 0, RAM, ram));
+	vm = dup(vm);
+	must(!set_slot(0, 0, 0, ram));
+	vm = first;
+	must(set_slot(0, 0, 0, ram) == -1 && errno == EINVAL);
+	must(!set_slot(0, 0, RAM, ram));
+	must_run(ram);
+}
+
+/* It closes all that it does not know, and what it opens then is its own. */
+static void case_closefrom(void)
+{
+	const char *dir = getenv("TMPDIR");
+	uint8_t *ram = new_ram();
+	struct stat before, after;
+	char name[256];
+	int image;
+
+	must(!set_slot(0, 0, RAM, ram));
+	for (int fd = 3; fd < 1024; fd++)
+		if (fd != vm && fd != kvm)
+			close(fd);
+	snprintf(name, sizeof(name), "%s/offmap-test-XXXXXX", dir ? dir : "/var/tmp");
+	image = mkstemp(name);
+	unlink(name);
+	memset(ram, 'D', RAM);
+	must(image >= 0 && write(image, ram, MIB) == (ssize_t)MIB && !fstat(image, &before));
+	must(!set_slot(1, 16 * MIB, RAM, new_ram()));
+	must(!madvise(ram, RAM, MADV_DONTNEED));
+	must(!fstat(image, &after));
+	must(after.st_size == before.st_size && after.st_blocks == before.st_blocks);
+	must_run(ram);
+}
+
+/* What was there before it was moved is not to be found where it was. */
+static void case_scrub(void)
+{
+	static const char secret[] = "secret of the guest";
+	uint8_t *ram = new_ram(), *shared = map_ram(RAM, MAP_SHARED);
+	char found[sizeof(secret)] = "";
+	struct iovec part;
+	int ends[2];
+	pid_t pid;
+
+	memcpy(shared + MIB, secret, sizeof(secret));
+	/* it keeps the pages that were there */
+	pid = fork();
+	if (!pid) {
+		raise(SIGSTOP);
+		_exit(!memcmp(shared + MIB, secret, sizeof(secret)));
+	}
+	must(waitpid(pid, NULL, WUNTRACED) == pid);
+	memcpy(ram + MIB, secret, sizeof(secret));
+	/* the page itself, not a copy of it */
+	part = (struct iovec){ ram + MIB, sizeof(secret) };
+	must(!pipe(ends) && vmsplice(ends[1], &part, 1, 0) == sizeof(secret));
+	must(!set_slot(0, 0, RAM, ram) && !set_slot(1, 16 * MIB, RAM, shared));
+	must(!memcmp(ram + MIB, secret, sizeof(secret)));
+	must(!memcmp(shared + MIB, secret, sizeof(secret)));
+	kill(pid, SIGCONT);
+	wait_for(pid, 0);
+	must(read(ends[0], found, sizeof(found)) == sizeof(found));
+	must(memcmp(found, secret, sizeof(secret)));
+}
+
+static int child_reads(const uint8_t *at)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(*(volatile const uint8_t *)at);
+	must(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Forked device processes read the guest's memory; MADV_DONTFORK is kept. */
+static void case_dontfork(void)
+{
+	uint8_t *ram = new_ram(), *alone = new_ram();
+
+	must(!madvise(alone, RAM, MADV_DONTFORK));
+	ram[MIB] = alone[MIB] = 9;
+	must(!set_slot(0, 0, RAM, ram) && !set_slot(1, 16 * MIB, RAM, alone));
+	must(child_reads(ram + MIB) == 9 && child_reads(alone + MIB) == -1);
+}
+
+static size_t resident(uint8_t *ram)
+{
+	static unsigned char pages[RAM / PAGE];
+	size_t nr = 0;
+
+	must(!mincore(ram, RAM, pages));
+	for (size_t i = 0; i < RAM / PAGE; i++)
+		nr += pages[i] & 1;
+	return nr;
+}
+
+/* prealloc=on,policy=bind,host-nodes=0; and memory that nobody has touched. */
+static void case_prealloc(void)
+{
+	uint8_t *ram = new_ram(), *empty = new_ram();
+	unsigned long node = 1;
+
+	if (syscall(SYS_mbind, ram, RAM, MPOL_BIND, &node, 64, 0)) {
+		must(errno == ENOSYS);
+		cannot_try("the kernel has no NUMA");
+	}
+	for (size_t i = 0; i < RAM; i += PAGE)
+		ram[i] = 0;
+	must(!set_slot(0, 0, RAM, ram) && !set_slot(1, 16 * MIB, RAM, empty));
+	must(resident(ram) == RAM / PAGE);
+	must(resident(empty) == 0);
+	must(strstr(line_of("/proc/self/numa_maps", ram + MIB), "bind:0"));
+	must(strstr(line_of("/proc/self/numa_maps", empty), "default"));
+}
+
+/* Huge pages, whose first holds the end of the guest's first MiB. */
+static void case_hugetlb(void)
+{
+	uint8_t *ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	if (ram == MAP_FAILED)
+		cannot_try("there are no 4 free huge pages");
+	ram[BYTE] = 1;
+	ram[5 * MIB] = 5;
+	must(!set_slot(0, 0, RAM, ram));
+	must(ram[BYTE] == 1 && ram[5 * MIB] == 5 && is_protected(ram + MIB));
+	must_run(ram);
+}
+
+/* The balloon gives memory back. */
+static void case_discard(void)
+{
+	uint8_t *ram = new_ram();
+
+	must(!set_slot(0, 0, RAM, ram));
+	memset(ram, 7, RAM);
+	must(resident(ram) == RAM / PAGE);
+	must(!madvise(ram, RAM, MADV_DONTNEED) && resident(ram) == 0 && ram[MIB] == 0);
+	must_run(ram);
+}
+
+static void case_map_over(void)
+{
+	uint8_t *ram = new_ram(), *other = new_ram();
+	int file = memfd_create("other", 0);
+
+	must(!set_slot(0, 0, RAM, ram));
+	must(mmap(ram, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		  -1, 0) == ram);
+	must_run(ram);
+	other[BYTE] = 0x31;
+	must(mremap(other, MIB, MIB, MREMAP_MAYMOVE | MREMAP_FIXED, ram) == ram);
+	must_see(ram, 0x31);
+	must(file >= 0 && !ftruncate(file, MIB) && pwrite(file, "f", 1, BYTE) == 1);
+	must(mmap(ram, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, 0) == ram);
+	must_see(ram, 'f');
+}
+
+/* The guest is reset with a new VM, once while the old one is there. */
+static void case_new_vm(void)
+{
+	uint8_t *ram = new_ram();
+	int old = vm;
+
+	must(!set_slot(0, 0, RAM, ram));
+	must_run(ram);
+	must(!set_slot(0, 0, 0, ram));
+	vm = new_vm();
+	ram[5 * MIB] = 5;
+	must(!set_slot(0, 0, RAM, ram) && ram[5 * MIB] == 5);
+	must_run(ram);
+	must(!close(old) && !close(vm));
+	vm = new_vm();
+	/* slots of a VM that is closed hold nothing, once that is noticed */
+	sleep(3);
+	must(!set_slot(0, 0, RAM, ram) && ram[5 * MIB] == 5);
+	must_run(ram);
+}
+
+/* Its own user from now on, as QEMU's -run-with user=. */
+static void case_setuid(void)
+{
+	uint8_t *ram = new_ram();
+
+	must(!set_slot(0, 0, RAM, ram));
+	if (setresuid(65534, 65534, 65534))
+		cannot_try("not root");
+	must(!set_slot(1, 16 * MIB, RAM, new_ram()));
+	must_run(ram);
+}
+
+static volatile sig_atomic_t ticks;
+
+static void tick(int sig)
+{
+	ticks += sig > 0;
+}
+
+/* Signals come all the time, as to QEMU's vCPUs, also without SA_RESTART. */
+static void case_signals(void)
+{
+	struct sigaction action = { .sa_handler = tick };
+	int interrupted = 0;
+	uint8_t *ram = new_ram();
+	pid_t pid, self = getpid();
+
+	must(!sigaction(SIGUSR1, &action, NULL));
+	pid = fork();
+	while (!pid) {
+		usleep(1000);
+		if (getppid() != self || kill(self, SIGUSR1))
+			_exit(0);
+	}
+	for (int i = 0; i < 300; i++) {
+		uint64_t size = i & 1 ? 0 : RAM;
+
+		while (set_slot(0, 0, size, ram)) {
+			must(errno == EINTR);
+			interrupted++;
+		}
+	}
+	kill(pid, SIGKILL);
+	fprintf(stderr, "%d signals, %d calls interrupted\n", (int)ticks, interrupted);
+	must(ticks > 0);
+}
+
+/* Ways around the filter. */
+static void case_around(void)
+{
+#ifdef __x86_64__
+	struct kvm_userspace_memory_region *region = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	long ret;
+
+	must(region != MAP_FAILED);
+	*region = (struct kvm_userspace_memory_region){
+		.memory_size = RAM, .userspace_addr = (uintptr_t)new_ram() };
+	__asm__ volatile("push %%rbx; mov %2, %%ebx; int $0x80; pop %%rbx"
+			 : "=a"(ret)
+			 : "0"(54L), "r"(vm), "c"((long)KVM_SET_USER_MEMORY_REGION),
+			   "d"((uintptr_t)region)
+			 : "memory", "r8", "r9", "r10", "r11");
+	must((int)ret == -ENOSYS);
+	must(syscall(SYS_ioctl | 0x40000000, vm, KVM_SET_USER_MEMORY_REGION, region) == -1 &&
+	     errno == ENOSYS);
+	/* a pointer that changes, a request with more bits */
+	must(!kvm_ioctl(vm, KVM_SET_USER_MEMORY_REGION | 1UL << 40, (uintptr_t)region));
+	must(is_protected((void *)(uintptr_t)region->userspace_addr));
+#else
+	cannot_try("x86 has them");
+#endif
+}
+
+/* Slots come and go; the VMM's memory is freed when it unmaps it. */
+static void case_unplug(void)
+{
+	uint8_t *ram = new_ram(), *more = new_ram();
+
+	must(!set_slot(0, 0, RAM, ram) && !set_slot(1, 16 * MIB, RAM, more));
+	memset(more, 1, RAM);
+	must(!set_slot(1, 0, 0, more) && !munmap(more, RAM));
+	puts("unplugged");
+	fflush(stdout);
+	pause();
+}
+
+static void case_pause(void)
+{
+	uint8_t *ram = new_ram();
+
+	must(!set_slot(0, 0, RAM, ram));
+	puts("ready");
+	fflush(stdout);
+	pause();
+}
+
+/* A VM, and a refusal before its guest runs. */
+static void case_alias(void)
+{
+	uint8_t *ram = new_ram();
+
+	must(!set_slot(0, 16 * MIB, RAM, ram));
+	set_slot(1, 64 * MIB, RAM, ram);
+	must(false);
+}
+
+static void case_no_slot(void)
+{
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} cases[] = {
+	{ "raw", case_raw }, { "allowlist", case_allowlist }, { "children", case_children },
+	{ "fork", case_fork }, { "reuse", case_reuse }, { "dup", case_dup },
+	{ "closefrom", case_closefrom }, { "scrub", case_scrub }, { "dontfork", case_dontfork },
+	{ "prealloc", case_prealloc }, { "hugetlb", case_hugetlb }, { "discard", case_discard },
+	{ "map_over", case_map_over }, { "new_vm", case_new_vm }, { "setuid", case_setuid },
+	{ "signals", case_signals }, { "around", case_around }, { "unplug", case_unplug },
+	{ "pause", case_pause }, { "alias", case_alias }, { "no_slot", case_no_slot },
+};
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		return 2;
+	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	must(kvm >= 0);
+	vm = new_vm();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (!strcmp(argv[1], cases[i].name)) {
+			cases[i].run();
+			return 0;
+		}
+	}
+	return 2;
+}
