@@ -191,7 +191,7 @@ void stat_print_json(const struct stat_sample *sample)
 		json_string(&json, "directory", *v->vm.directory ? v->vm.directory : NULL);
 		json_string(&json, "error", v->vm.error ?
 			    kernel_memslots_advice(v->vm.error) : NULL);
-		json_number(&json, "out_of_map_bytes", v->protected);
+		json_number(&json, "nodirmap_bytes", v->protected);
 		json_number(&json, "in_map_bytes", v->plain);
 		if (v->mapped_known)
 			json_number(&json, "mapped_bytes", v->mapped);
@@ -255,10 +255,10 @@ void stat_print_prometheus(const struct stat_sample *sample)
 			unknown += sample->vm[i].vm.error != 0;
 		printf("offmap_vms_unknown %zu\n", unknown);
 	}
-	metric("vm_out_of_map_bytes", "gauge", "Memory of a VM that is kept out of the direct map.");
+	metric("vm_nodirmap_bytes", "gauge", "Memory of a VM that is kept out of the direct map.");
 	for (size_t i = 0; i < sample->nr_vms; i++)
 		if (!sample->vm[i].vm.error)
-			vm_metric("vm_out_of_map_bytes", &sample->vm[i], sample->vm[i].protected);
+			vm_metric("vm_nodirmap_bytes", &sample->vm[i], sample->vm[i].protected);
 	metric("vm_in_map_bytes", "gauge", "Memory of a VM that is in the direct map.");
 	for (size_t i = 0; i < sample->nr_vms; i++)
 		if (!sample->vm[i].vm.error)

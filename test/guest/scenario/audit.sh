@@ -108,8 +108,8 @@ counts() {
 	stop
 	[ "$status" = 0 ] && [ "$second" = 0 ] &&
 		grep -q '^fast_path *on ' /tmp/stat && grep -q " odd_vmm .* 4  *0 " /tmp/stat &&
-		grep -q '"out_of_map_bytes": 4194304,' /tmp/json &&
-		grep -q '^offmap_vm_out_of_map_bytes{.*name="odd_vmm".*} 4194304$' /tmp/prometheus
+		grep -q '"nodirmap_bytes": 4194304,' /tmp/json &&
+		grep -q '^offmap_vm_nodirmap_bytes{.*name="odd_vmm".*} 4194304$' /tmp/prometheus
 }
 
 t "audit: the host's root is a place for offmap" host_ready

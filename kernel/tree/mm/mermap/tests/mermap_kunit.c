@@ -20,7 +20,7 @@
 #include <linux/timex.h>
 #include <linux/uaccess.h>
 
-#include "nodirmap/nodirmap.h"
+#include "../../nodirmap/nodirmap.h"
 #include "../mermap.h"
 
 /* How often a slot is used again, at the latest. */
