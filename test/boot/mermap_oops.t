@@ -17,7 +17,7 @@ only_wanted_reports() {
 }
 
 status=0
-out=$("$TOP/lab/boot" -n mermap_oops -c 4 -m 1G -t 300 -a kunit.enable=1 -- \
+out=$("$TOP/lab/boot" -n mermap_oops -c 4 -m 1G -t 300 -a "kunit.enable=1 mermap_kunit.oops=1" -- \
 	/scenario/mermap.sh dead 2>/dev/null) || status=$?
 tap_guest "$out"
 is "the lab notices the reports" "$status" 126

@@ -29,18 +29,15 @@ has_5_levels() { grep -qw la57 /proc/cpuinfo; }
 has_4_levels() { ! has_5_levels; }
 isolates() { dmesg | grep 'Kernel/User page tables isolation: .*enabled'; }
 
-# KUnit's suite once more, with its test of that
-die() {
-	echo 0 >/proc/sys/kernel/panic_on_oops
-	echo Y >/sys/module/mermap_kunit/parameters/oops
-	echo now >/sys/kernel/debug/kunit/mermap/run
+# mermap_kunit.oops=1 has to be on the kernel's command line
+died() {
 	[ "$(dmesg | grep -c 'BUG: unable to handle page fault for address')" = 3 ]
 }
 
-passed_again() {
+suite_passed() {
 	cat /sys/kernel/debug/kunit/mermap/results
-	grep -E '^ +ok [0-9]+ task_dies_with_mapping$' /sys/kernel/debug/kunit/mermap/results &&
-		! grep -E '^ *not ok' /sys/kernel/debug/kunit/mermap/results
+	grep -qE '^ +ok [0-9]+ task_dies_with_mapping$' /sys/kernel/debug/kunit/mermap/results &&
+		! grep -qE '^ *not ok' /sys/kernel/debug/kunit/mermap/results
 }
 
 case "$(uname -m) $* " in
@@ -67,8 +64,8 @@ for step; do
 	ldt=*) t "mermap: LDT works, mermap used $what" mermap_ldt "$what" ;;
 	neighbour) t "mermap: others do not interrupt" mermap_neighbour ;;
 	dead)
-		t "mermap: threads die with mappings" die
-		t "mermap: their CPU serves others" passed_again
+		t "mermap: threads have died with mappings" died
+		t "mermap: their CPU serves others" suite_passed
 		t "mermap: processes live on" mermap_lives 1000
 		t "mermap: threads and processes go on" mermap_stress 3 ;;
 	*) t "mermap: no step $step" false ;;
