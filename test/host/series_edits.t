@@ -12,7 +12,10 @@ set -eu
 states() { fake_git log --format=%T base..HEAD; }
 again() {
 	rm -rf "$L"
-	"$TOP/lab/tree" 2>"$FAKE/said" || { cat "$FAKE/said"; return 1; }
+	"$TOP/lab/tree" 2>"$FAKE/said" || {
+		cat "$FAKE/said"
+		return 1
+	}
 }
 
 fake_linux "$FAKE/src"

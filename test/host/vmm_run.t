@@ -31,8 +31,14 @@ gives() {
 	shift 2
 	out=$("$@" 2>&1 </dev/null) || status=$?
 	echo "$out"
-	[ "$status" = "$wanted" ] || { echo "exit status $status, wanted $wanted"; return 1; }
-	[ -z "$text" ] || grep -qe "$text" <<<"$out" || { echo "lacks: $text"; return 1; }
+	[ "$status" = "$wanted" ] || {
+		echo "exit status $status, wanted $wanted"
+		return 1
+	}
+	[ -z "$text" ] || grep -qe "$text" <<<"$out" || {
+		echo "lacks: $text"
+		return 1
+	}
 }
 
 # does CLAIM CASE: of run_vmm
@@ -50,7 +56,10 @@ soon() {
 	local left=$((PATIENCE * 10))
 	until "$@" >/dev/null 2>&1; do
 		left=$((left - 1))
-		[ "$left" -gt 0 ] || { echo "waited for: $*"; return 1; }
+		[ "$left" -gt 0 ] || {
+			echo "waited for: $*"
+			return 1
+		}
 		sleep 0.1
 	done
 }
@@ -98,7 +107,10 @@ boots() {
 needs() {
 	local name
 	for name; do
-		command -v "$name" >/dev/null || { why="$name is not installed"; return 1; }
+		command -v "$name" >/dev/null || {
+			why="$name is not installed"
+			return 1
+		}
 	done
 }
 

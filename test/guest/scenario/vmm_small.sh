@@ -23,7 +23,10 @@ unit() {
 claim() {
 	case $1 in
 	'not ok'*) return 1 ;;
-	*'# SKIP '*) echo "${1#*# SKIP }"; return 4 ;;
+	*'# SKIP '*)
+		echo "${1#*# SKIP }"
+		return 4
+		;;
 	esac
 }
 

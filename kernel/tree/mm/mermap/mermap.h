@@ -17,11 +17,11 @@
 
 #include <asm/mermap.h>
 
-#ifdef CONFIG_MM_LOCAL_REGION
-/* The slots of a ring, and those of nested mappings behind it. */
+/* The slots of a ring, if there are rings, and of nested mappings behind it. */
 #define MERMAP_RING	56
 #define MERMAP_SLOTS	(MERMAP_RING + MERMAP_NESTING)
 
+#ifdef CONFIG_MM_LOCAL_REGION
 /**
  * struct mermap_ring - the slots that one CPU has in one mm
  * @ptes: The page table entries of the CPU's window, or NULL as long as they are

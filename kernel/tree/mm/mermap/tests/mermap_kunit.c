@@ -9,14 +9,17 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
+#include <linux/init.h>
 #include <linux/kthread.h>
 #include <linux/mermap.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
 #include <linux/moduleparam.h>
+#include <linux/panic.h>
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
 #include <linux/sizes.h>
+#include <linux/string.h>
 #include <linux/timex.h>
 #include <linux/uaccess.h>
 
@@ -30,9 +33,8 @@
 #define TURN 1
 #endif
 
-/* Set at run time, before the suite runs again. */
 static bool oops;
-module_param(oops, bool, 0644);
+module_param(oops, bool, 0444);
 MODULE_PARM_DESC(oops, "let a kernel thread die with a mapping");
 
 static bool readable(const void *addr)
@@ -745,6 +747,31 @@ static void block_is_not_in_the_mm(struct kunit *test)
 	put_page(other);
 }
 
+/* Asked for on the command line: no address outlives mermap_put() on its CPU. */
+static void strict(struct kunit *test)
+{
+	struct page *page = new_page(test, 1);
+	struct mm_struct *mm;
+	struct mermap map;
+	bool seen;
+	char *addr;
+
+	if (!strstr(saved_command_line, "mermap=strict"))
+		kunit_skip(test, "needs mermap=strict");
+
+	mm = enter_new_mm(test);
+	preempt_disable();
+	addr = mermap_get(&map, page);
+	KUNIT_EXPECT_EQ(test, 1, *addr);
+	mermap_put(&map);
+	seen = readable(addr);
+	preempt_enable();
+	KUNIT_EXPECT_FALSE(test, seen);
+
+	exit_mm_of_test(mm);
+	put_page(page);
+}
+
 static void zero_part_of_block(struct kunit *test)
 {
 	struct page *page = new_block(test);
@@ -893,11 +920,13 @@ static void check_death(struct kunit *test, struct mm_struct *mm)
 /* Only where it is asked for, as the kernel reports an oops. */
 static void task_dies_with_mapping(struct kunit *test)
 {
+	int panics = panic_on_oops;
 	struct mm_struct *mm;
 
 	if (!oops)
 		kunit_skip(test, "mermap_kunit.oops is not set");
 
+	panic_on_oops = 0;
 	migrate_disable();
 	check_death(test, NULL);
 	mm = enter_new_mm(test);
@@ -905,6 +934,7 @@ static void task_dies_with_mapping(struct kunit *test)
 	exit_mm_of_test(mm);
 	check_death(test, NULL);
 	migrate_enable();
+	panic_on_oops = panics;
 }
 
 static void not_in_user_page_tables(struct kunit *test)
@@ -989,6 +1019,7 @@ static struct kunit_case mermap_test_cases[] = {
 	KUNIT_CASE(every_mm_is_flushed),
 	KUNIT_CASE(ring_is_the_mms),
 	KUNIT_CASE(block_is_not_in_the_mm),
+	KUNIT_CASE(strict),
 	KUNIT_CASE(memory_is_the_mms),
 	KUNIT_CASE(live_slot_at_exit),
 #endif

@@ -5,6 +5,7 @@
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/gfp.h>
 #include <linux/initrd.h>
 #include <linux/kmsan-checks.h>
@@ -1349,6 +1350,8 @@ static struct kunit_case cases[] = {
 static int suite_init(struct kunit_suite *suite)
 {
 	wait_for_initramfs();
+	/* A worker closes the files of kernel threads, and their pages go then. */
+	flush_delayed_fput();
 	return 0;
 }
 

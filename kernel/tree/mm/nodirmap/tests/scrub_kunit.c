@@ -12,17 +12,19 @@
 #include <linux/sched/mm.h>
 #include <linux/uaccess.h>
 
+#include "../../mermap/mermap.h"
 #include "../nodirmap.h"
 
-/* As many as there are in a ring: each scrub passes by the same slot. */
-#define NR_FOLIOS 56
+#define NR_FOLIOS 16
 /* Not every entry that is seen is kept until it is looked for. */
 #define ENOUGH 30
 
-/* On another CPU, with the same mm: reads an address all the time. */
+/* On another CPU, with the same mm: reads slots all the time. */
 struct onlooker {
 	struct mm_struct *mm;
+	/* Of the first slot, and how many there are, two pages apart. */
 	const void *addr;
+	unsigned int slots;
 	struct completion done;
 	unsigned int reads;
 	unsigned int seen;
@@ -33,11 +35,13 @@ static int look_on(void *data)
 {
 	struct onlooker *o = data;
 	unsigned char byte;
+	unsigned int i;
 
 	kthread_use_mm(o->mm);
 	while (!READ_ONCE(o->stop)) {
-		if (!copy_from_kernel_nofault(&byte, o->addr, 1))
-			WRITE_ONCE(o->seen, o->seen + 1);
+		for (i = 0; i < o->slots; i++)
+			if (!copy_from_kernel_nofault(&byte, o->addr + 2 * i * PAGE_SIZE, 1))
+				WRITE_ONCE(o->seen, o->seen + 1);
 		/* Pairs with sees_now(). */
 		smp_store_release(&o->reads, o->reads + 1);
 		cond_resched();
@@ -47,7 +51,7 @@ static int look_on(void *data)
 	return 0;
 }
 
-/* Can it read there now?  The first of the two reads may have begun before. */
+/* Can it read there now?  The first of the rounds may have begun before. */
 static bool sees_now(struct onlooker *o)
 {
 	unsigned int reads, seen;
@@ -74,14 +78,14 @@ static void start(struct kunit *test, struct onlooker *o, unsigned int cpu)
 	wake_up_process(task);
 }
 
-/* Where the mermap maps a page for a task on this CPU that has no other. */
-static void *slot_addr(struct page *page)
+/* Where the mermap maps pages for a task on this CPU that has no other mapping. */
+static void look_at_slots(struct onlooker *o, struct page *page)
 {
 	struct mermap map;
-	void *addr = mermap_get(&map, page);
 
+	o->addr = mermap_get(&map, page);
+	o->slots = map.in_ring ? MERMAP_RING : 1;
 	mermap_put(&map);
-	return addr;
 }
 
 static void no_cpu_keeps_a_scrubbed_folio(struct kunit *test)
@@ -105,7 +109,7 @@ static void no_cpu_keeps_a_scrubbed_folio(struct kunit *test)
 	kthread_use_mm(o->mm);
 	migrate_disable();
 	mermap_prepare();
-	o->addr = slot_addr(folio_page(folios[0], 0));
+	look_at_slots(o, folio_page(folios[0], 0));
 	start(test, o, cpumask_any_but(cpu_online_mask, smp_processor_id()));
 
 	/* A TLB that forgets what it has cached proves nothing: catch some. */
