@@ -56,8 +56,12 @@ int kvm_gmem_page_get(struct kvm_vcpu *vcpu, enum kvm_gmem_page_id id, gfn_t gfn
 	/* Pairs with the smp_wmb() in kvm_mmu_invalidate_end(). */
 	smp_rmb();
 
-	/* As for a fault: retry until the memslot is deleted. */
-	if (!(slot->flags & KVM_MEMSLOT_INVALID)) {
+	/*
+	 * As for a fault: wait until the memslot is deleted, and do not fill a
+	 * hole that is about to be punched.
+	 */
+	if (!(slot->flags & KVM_MEMSLOT_INVALID) &&
+	    !mmu_invalidate_retry_gfn_unsafe(kvm, mmu_seq, gfn)) {
 		r = kvm_gmem_get_pfn(kvm, slot, gfn, &pfn, &refcounted_page, NULL);
 		if (r)
 			return r;

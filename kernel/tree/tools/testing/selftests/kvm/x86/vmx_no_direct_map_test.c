@@ -29,12 +29,13 @@
 #define APIC_SIZE	(2 * PAGE_SIZE)
 
 #define NR_HOLES	200
+#define NR_SPINS	1000
 
 /* What L2 does next. */
 enum l2_op {
-	/* Report the task priority, then change it. */
+	/* Change the task priority, and report the one from before. */
 	L2_SET,
-	/* Change it all the time, until this is something else. */
+	/* Set it many times, and report nothing. */
 	L2_SPIN,
 };
 
@@ -56,15 +57,21 @@ static u64 read_tpr(void)
 
 static void l2_guest_code(void)
 {
-	for (;;) {
-		u64 old = read_tpr();
+	u64 old;
+	int i;
 
+	for (;;) {
+		if (READ_ONCE(args.op) == L2_SPIN) {
+			for (i = 0; i < NR_SPINS; i++)
+				set_cr8(READ_ONCE(args.priority));
+			GUEST_SYNC(0);
+			continue;
+		}
+
+		old = read_tpr();
 		set_cr8(READ_ONCE(args.priority));
 		GUEST_ASSERT_EQ(read_tpr(), READ_ONCE(args.priority));
 		GUEST_SYNC(old);
-
-		while (READ_ONCE(args.op) == L2_SPIN)
-			set_cr8(READ_ONCE(args.priority));
 	}
 }
 
@@ -129,8 +136,8 @@ static u64 set_priority(struct kvm_vcpu *vcpu, u8 *mem, u64 priority)
 }
 
 struct puncher {
-	struct kvm_vm *vm;
 	int fd;
+	bool done;
 };
 
 static void *punch_holes(void *data)
@@ -142,25 +149,25 @@ static void *punch_holes(void *data)
 		punch(puncher->fd);
 		usleep(i % 10 * 10);
 	}
-	WRITE_ONCE(args.op, L2_SET);
-	sync_global_to_guest(puncher->vm, args);
+	WRITE_ONCE(puncher->done, true);
 	return NULL;
 }
 
 /* L2 is in the CPU, or on its way to it, when its pages go away. */
 static void test_holes_while_l2_runs(struct kvm_vcpu *vcpu, u8 *mem, int fd)
 {
-	struct puncher puncher = { vcpu->vm, fd };
+	struct puncher puncher = { fd };
 	pthread_t thread;
 
 	args = (struct l2_args) { L2_SPIN, 3 };
 	sync_global_to_guest(vcpu->vm, args);
-	run_l2(vcpu);
 
 	TEST_ASSERT_EQ(pthread_create(&thread, NULL, punch_holes, &puncher), 0);
-	run_l2(vcpu);
+	while (!READ_ONCE(puncher.done))
+		run_l2(vcpu);
 	pthread_join(thread, NULL);
-	TEST_ASSERT_EQ(mem[APIC_TASKPRI], 3 << 4);
+
+	set_priority(vcpu, mem, 3);
 }
 
 int main(void)
