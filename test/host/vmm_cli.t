@@ -100,7 +100,7 @@ is "probe --json of an odd name is JSON" "$(fake probe --json "$odd" | json '$j-
 : >"$WORK/data"
 cp "$(command -v env)" "$WORK/foreign"
 printf '\x01' | dd of="$WORK/foreign" bs=1 seek=4 conv=notrunc status=none
-ok "run: no VMM given: 2" gives 2 usage fake run
+ok "run: no VMM given: 125" gives 125 usage fake run
 ok "run: not there: 127" gives 127 'is not there' fake run -- nothing-like-it
 ok "run: not executable: 126" gives 126 'not an executable' fake run -- "$WORK/data"
 ok "run: for another machine: 125" gives 125 'another machine' fake run -- "$WORK/foreign"

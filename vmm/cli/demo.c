@@ -170,7 +170,7 @@ static void judge_plain(struct shown *s)
 		s->verdict = "NOT FOUND: this search cannot be trusted";
 	} else if (s->found->phys != s->secret_at) {
 		s->verdict = "FOUND IN A WRONG PLACE: this search cannot be trusted";
-	} else if (s->report.verdict != REACHABLE) {
+	} else if (s->report.verdict == ABSENT) {
 		s->verdict = "FOUND, but not by audit, which cannot be trusted";
 	} else {
 		s->verdict = "FOUND: the kernel can read it";

@@ -393,6 +393,16 @@ static void conclude(struct vm_report *report, bool tables)
 	report->verdict = report->reachable ? REACHABLE : *report->why ? UNKNOWN : ABSENT;
 }
 
+/* What the process has mapped is not what its VM has: no verdict without KVM's word. */
+static void conclude_by_kvm(struct vm_report *report, bool tables)
+{
+	if (!report->from_kvm)
+		explain(report, "%s", kernel_memslots_advice(report->memslots_error));
+	conclude(report, tables);
+	if (!report->from_kvm)
+		report->verdict = UNKNOWN;
+}
+
 void report_find(struct vm_report *report)
 {
 	uint64_t at = 0;
@@ -425,7 +435,7 @@ void report_judge(struct vm_report *report, const struct kernel_view *view)
 		area_judge(&report->area[i], view);
 		add_to_part(report, &report->area[i]);
 	}
-	conclude(report, view->tables);
+	conclude_by_kvm(report, view->tables);
 }
 
 /* Judges the pieces at hand, by page tables that are newer than their frames. */
@@ -475,11 +485,7 @@ static void look_at_areas(struct vm_report *report, struct report_progress *prog
 	judge_areas(report, &tables);
 	if (!report->error && !process_lives(&report->process))
 		report->error = ESRCH;
-	if (!report->from_kvm)
-		explain(report, "%s", kernel_memslots_advice(report->memslots_error));
-	conclude(report, tables);
-	if (!report->from_kvm)
-		report->verdict = UNKNOWN;
+	conclude_by_kvm(report, tables);
 }
 
 void report_make(struct vm_report *report, const char *debugfs,
