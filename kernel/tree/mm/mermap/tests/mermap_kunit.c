@@ -10,11 +10,11 @@
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/init.h>
+#include <linux/kstrtox.h>
 #include <linux/kthread.h>
 #include <linux/mermap.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
-#include <linux/moduleparam.h>
 #include <linux/panic.h>
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
@@ -33,9 +33,14 @@
 #define TURN 1
 #endif
 
+/* Let a kernel thread die with a mapping. */
 static bool oops;
-module_param(oops, bool, 0444);
-MODULE_PARM_DESC(oops, "let a kernel thread die with a mapping");
+
+static int __init oops_param(char *arg)
+{
+	return kstrtobool(arg, &oops);
+}
+early_param("mermap_kunit.oops", oops_param);
 
 static bool readable(const void *addr)
 {
@@ -748,7 +753,7 @@ static void block_is_not_in_the_mm(struct kunit *test)
 }
 
 /* Asked for on the command line: no address outlives mermap_put() on its CPU. */
-static void strict(struct kunit *test)
+static void strict_leaves_no_address(struct kunit *test)
 {
 	struct page *page = new_page(test, 1);
 	struct mm_struct *mm;
@@ -1019,7 +1024,7 @@ static struct kunit_case mermap_test_cases[] = {
 	KUNIT_CASE(every_mm_is_flushed),
 	KUNIT_CASE(ring_is_the_mms),
 	KUNIT_CASE(block_is_not_in_the_mm),
-	KUNIT_CASE(strict),
+	KUNIT_CASE(strict_leaves_no_address),
 	KUNIT_CASE(memory_is_the_mms),
 	KUNIT_CASE(live_slot_at_exit),
 #endif

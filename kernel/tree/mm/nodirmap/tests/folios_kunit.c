@@ -58,7 +58,7 @@ static void no_cpu_keeps_a_removed_folio(struct kunit *test)
 	for (i = 0; i < TIMES; i++) {
 		folio = must_alloc(test);
 		KUNIT_EXPECT_EQ(test, 0, nodirmap_add_folio(&mapping, folio,
-								    GFP_USER));
+							    GFP_USER));
 		before = flushes_of(mm);
 		nodirmap_remove_folios(mapping.mermap_marks, &folio, 1);
 		kept += flushes_of(mm) == before;
@@ -94,7 +94,7 @@ static void no_cpu_keeps_a_cancelled_folio(struct kunit *test)
 	for (i = 0; i < TIMES; i++) {
 		folio = must_alloc(test);
 		KUNIT_EXPECT_EQ(test, 0, nodirmap_add_folio(&mapping, folio,
-								    GFP_USER));
+							    GFP_USER));
 		before = flushes_of(mm);
 		nodirmap_undo_add(folio);
 		kept += flushes_of(mm) == before;
