@@ -29,6 +29,14 @@ int64_t vmstat(const char *name)
 	return value_of("/proc/vmstat", name);
 }
 
+int64_t node_vmstat(int node, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/vmstat", node);
+	return value_of(path, name);
+}
+
 int64_t meminfo_pages(const char *name)
 {
 	int64_t kib = value_of("/proc/meminfo", name);
