@@ -8,8 +8,10 @@
 struct address_space;
 struct iov_iter;
 struct mempolicy;
+struct mermap_marks;
 
 #ifdef CONFIG_NODIRMAP
+struct mermap_marks **nodirmap_marks(struct address_space *mapping);
 int nodirmap_add_filled(struct address_space *mapping, pgoff_t index,
 			struct iov_iter *from, struct mempolicy *policy);
 #else

@@ -81,6 +81,11 @@ static unsigned int zone_nr(struct zone *zone)
 	return zone_to_nid(zone) * MAX_NR_ZONES + zone_idx(zone);
 }
 
+static unsigned long nr_free_blocks(struct zone *zone)
+{
+	return zone_page_state(zone, NR_FREE_NODIRMAP_BLOCKS) >> pageblock_order;
+}
+
 static freetype_t nodirmap_freetype(void)
 {
 	return make_freetype(MIGRATE_UNMOVABLE, FREETYPE_NODIRMAP);
@@ -195,33 +200,97 @@ static struct page *take_mapped(struct zone *zone, unsigned long mark,
 	return page;
 }
 
-static bool remove_block(struct zone *zone, unsigned long mark, int highest_zoneidx)
+/* Zap blocks of a list; those that cannot be zapped go back. */
+static void zap_blocks(struct zone *zone, struct list_head *blocks)
 {
-	struct page *page = take_mapped(zone, mark, highest_zoneidx);
+	struct page *page, *next;
 	int err;
 
-	if (!page)
-		return false;
+	list_for_each_entry_safe(page, next, blocks, buddy_list) {
+		err = nodirmap_zap_block(page);
+		if (!err)
+			continue;
 
-	err = nodirmap_zap_block(page);
-	if (!err) {
-		flush_all();
+		list_del(&page->buddy_list);
+		count_vm_event(NODIRMAP_ZAP_FAIL);
+		trace_mm_nodirmap_block_zap(zone, page_to_pfn(page), err);
+		undo_zap(zone, page);
+	}
+}
+
+/* Nothing translates the blocks any more.  Return: How many others may use. */
+static unsigned int publish_blocks(struct zone *zone, struct list_head *blocks)
+{
+	struct page *page, *next;
+	unsigned int nr = 0;
+
+	list_for_each_entry_safe(page, next, blocks, buddy_list) {
+		int err = 0;
+
+		list_del(&page->buddy_list);
 		if (!publish_nodirmap(zone, page))
 			err = -EBUSY;
-	} else {
-		count_vm_event(NODIRMAP_ZAP_FAIL);
+		trace_mm_nodirmap_block_zap(zone, page_to_pfn(page), err);
+		if (err) {
+			undo_zap(zone, page);
+			continue;
+		}
+		count_vm_event(NODIRMAP_BLOCK_ZAP);
+		nr++;
 	}
-	trace_mm_nodirmap_block_zap(zone, page_to_pfn(page), err);
+	return nr;
+}
 
-	if (err) {
-		undo_zap(zone, page);
+/*
+ * Take free blocks out of the direct map, up to @nr, with one flush.  The first
+ * one leaves the zone above @mark, each other above its high watermark.
+ */
+static bool remove_blocks(struct zone *zone, unsigned int nr, unsigned long mark,
+			  int highest_zoneidx)
+{
+	LIST_HEAD(blocks);
+	struct page *page;
+
+	while (nr--) {
+		page = take_mapped(zone, mark, highest_zoneidx);
+		if (!page)
+			break;
+		list_add_tail(&page->buddy_list, &blocks);
+		mark = max(mark, high_wmark_pages(zone));
+	}
+
+	zap_blocks(zone, &blocks);
+	if (list_empty(&blocks))
 		return false;
-	}
 
-	count_vm_event(NODIRMAP_BLOCK_ZAP);
+	flush_all();
+	if (!publish_blocks(zone, &blocks))
+		return false;
+
 	set_bit(zone_nr(zone), zapped);
 	queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
 	return true;
+}
+
+/**
+ * nodirmap_fill_pool - have blocks ready for requests to come
+ * @zone: The zone.
+ * @gfp: What the caller allows.
+ * @nr: How many blocks are wanted.
+ *
+ * Does nothing unless more than one is wanted, and there is none: all blocks that
+ * leave the direct map at a time share one flush of all TLBs.
+ *
+ * Context: Process context, may sleep.
+ */
+void nodirmap_fill_pool(struct zone *zone, gfp_t gfp, unsigned int nr)
+{
+	might_sleep();
+
+	if (nr < 2 || nr_free_blocks(zone) || (current->flags & PF_MEMALLOC))
+		return;
+
+	remove_blocks(zone, nr, low_wmark_pages(zone), gfp_zone(gfp));
 }
 
 /*
@@ -263,7 +332,7 @@ bool __nodirmap_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags
 			  __GFP_NOFAIL;
 
 	if (WARN_ON_ONCE((alloc_flags & ALLOC_NOLOCK) || (*gfp & bad) ||
-			 order >= pageblock_order))
+			 order > pageblock_order))
 		return false;
 
 	/* No ALLOC_HIGHATOMIC, ALLOC_NON_BLOCK or ALLOC_OOM: that reserve is mapped */
@@ -307,18 +376,35 @@ bool __nodirmap_refill(struct zone *zone, gfp_t gfp, unsigned int alloc_flags,
 		return false;
 
 	might_sleep();
-	return remove_block(zone, mark, ac->highest_zoneidx);
+	return remove_blocks(zone, 1, mark, ac->highest_zoneidx);
 }
 
-/* The block could not be put back into the direct map. */
-static void put_nodirmap(struct zone *zone, struct page *page)
+/**
+ * nodirmap_put_block - free a block that nobody has a page of
+ * @zone: Its zone.
+ * @page: Its first page.
+ *
+ * The block stays outside the direct map.
+ *
+ * Context: Any.
+ */
+void nodirmap_put_block(struct zone *zone, struct page *page)
 {
 	guard(spinlock_irqsave)(&zone->lock);
 
 	free_pageblock(zone, page, nodirmap_freetype());
 }
 
-static int clear_block(struct page *page)
+/**
+ * nodirmap_clear_block - clear a block outside the direct map
+ * @page: Its first page.  Nobody else has a page of it.
+ *
+ * Leaves nothing in a TLB of another CPU.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, -EHWPOISON if a page has a memory error, or as mermap_zero_block().
+ */
+int nodirmap_clear_block(struct page *page)
 {
 	unsigned long i;
 
@@ -355,7 +441,7 @@ static int give_back_one(struct zone *zone, struct page *page)
 		return err;
 	}
 	flush_all();
-	put_nodirmap(zone, page);
+	nodirmap_put_block(zone, page);
 	return err;
 }
 
@@ -376,9 +462,9 @@ static unsigned int give_back(struct zone *zone, struct list_head *blocks)
 
 	list_for_each_entry_safe(page, next, blocks, buddy_list) {
 		list_del(&page->buddy_list);
-		err = clear_block(page);
+		err = nodirmap_clear_block(page);
 		if (err)
-			put_nodirmap(zone, page);
+			nodirmap_put_block(zone, page);
 		else
 			err = give_back_one(zone, page);
 		trace_mm_nodirmap_block_return(zone, page_to_pfn(page), err);
@@ -411,11 +497,6 @@ static unsigned int return_blocks(struct zone *zone, unsigned int nr)
 
 	take_nodirmap(zone, &blocks, nr);
 	return list_empty(&blocks) ? 0 : give_back(zone, &blocks);
-}
-
-static unsigned long nr_free_blocks(struct zone *zone)
-{
-	return zone_page_state(zone, NR_FREE_NODIRMAP_BLOCKS) >> pageblock_order;
 }
 
 /**

@@ -27,8 +27,10 @@
 #include <linux/highmem.h>
 #include <linux/mermap.h>
 #include <linux/mm.h>
+#include <linux/nodirmap.h>
 #include <linux/pagemap.h>
 #include <linux/set_memory.h>
+#include <linux/slab.h>
 #include <linux/vmstat.h>
 #include <trace/events/nodirmap.h>
 
@@ -67,13 +69,76 @@ void mapping_set_no_direct_map(struct address_space *mapping)
 }
 EXPORT_SYMBOL_FOR_MODULES(mapping_set_no_direct_map, "kvm");
 
+/* Of mappings for which there was no memory; owns no blocks. */
+static struct nodirmap_owner nobody = { .refs = REFCOUNT_INIT(1) };
+
+static struct nodirmap_owner *alloc_owner(struct address_space *mapping)
+{
+	struct nodirmap_owner *new, *old;
+
+	new = kzalloc_obj(*new, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!new)
+		return &nobody;
+
+	refcount_set(&new->refs, 1);
+	new->blocks = nodirmap_alloc_blocks();
+
+	old = cmpxchg(&mapping->nodirmap_owner, NULL, new);
+	if (!old)
+		return new;
+
+	/* Another task was faster. */
+	nodirmap_put_owner(new);
+	return old;
+}
+
+static struct nodirmap_owner *owner_of(struct address_space *mapping)
+{
+	return READ_ONCE(mapping->nodirmap_owner) ?: alloc_owner(mapping);
+}
+
+void nodirmap_get_owner(struct nodirmap_owner *owner)
+{
+	refcount_inc(&owner->refs);
+}
+
+/* Context: Any. */
+void nodirmap_put_owner(struct nodirmap_owner *owner)
+{
+	if (!refcount_dec_and_test(&owner->refs))
+		return;
+
+	nodirmap_free_blocks(owner->blocks);
+	kfree_rcu(owner, rcu);
+}
+
+/**
+ * nodirmap_marks - where a mapping keeps which mms have mapped its pages
+ * @mapping: A mapping with AS_NO_DIRECT_MAP.
+ *
+ * Context: Process context, may sleep.
+ * Return: For mermap_mark().
+ */
+struct mermap_marks **nodirmap_marks(struct address_space *mapping)
+{
+	return &owner_of(mapping)->marks;
+}
+EXPORT_SYMBOL_FOR_MODULES(nodirmap_marks, "kvm");
+
 void __nodirmap_exit_mapping(struct address_space *mapping)
 {
+	struct nodirmap_owner *owner = mapping->nodirmap_owner;
+
 	if (!test_and_clear_bit(AS_NO_DIRECT_MAP, &mapping->flags))
 		return;
 
-	mermap_put_marks(mapping->mermap_marks);
-	mapping->mermap_marks = NULL;
+	if (owner) {
+		mapping->nodirmap_owner = NULL;
+		nodirmap_close_blocks(owner->blocks);
+		mermap_put_marks(owner->marks);
+		owner->marks = NULL;
+		nodirmap_put_owner(owner);
+	}
 	atomic_long_dec(&nr_mappings);
 }
 
@@ -102,16 +167,26 @@ VISIBLE_IF_KUNIT noinline bool nodirmap_has_mermap(void)
 
 /**
  * nodirmap_alloc_folio - allocate a folio for a mapping with AS_NO_DIRECT_MAP
- * @gfp: What the caller may do to get memory.
+ * @mapping: The mapping, or NULL for a folio of a block that mappings share.
+ * @gfp: What the caller may do to get memory; with __GFP_ZERO, a folio that is
+ *	clear is preferred.
  * @policy: NUMA memory policy to follow, or NULL.
  *
- * The contents are undefined, and the folio may have no address.
+ * The folio may have no address.  If it is up to date, it is clear; otherwise the
+ * contents are undefined.
  *
  * Return: The folio, of one page, or NULL.
  */
-struct folio *nodirmap_alloc_folio_noprof(gfp_t gfp, struct mempolicy *policy)
+struct folio *nodirmap_alloc_folio_noprof(struct address_space *mapping, gfp_t gfp,
+					  struct mempolicy *policy)
 {
-	return __filemap_alloc_folio_noprof(gfp, 0, policy, ALLOC_UNMAPPED);
+	struct nodirmap_owner *owner = &nobody;
+
+	if (mapping && gfpflags_allow_blocking(gfp)) {
+		owner = owner_of(mapping);
+		nodirmap_set_wanted(owner, mapping);
+	}
+	return __filemap_alloc_folio_noprof(gfp, 0, policy, owner);
 }
 
 static int zap_folio(struct folio *folio)
@@ -182,10 +257,10 @@ int nodirmap_add_folio(struct address_space *mapping, struct folio *folio, gfp_t
 		}
 	}
 
-	/* The task has cleared the folio, or has filled it before. */
-	mermap_mark(&mapping->mermap_marks);
-	if (clear)
+	if (clear) {
+		mermap_mark(nodirmap_marks(mapping));
 		__folio_mark_uptodate(folio);
+	}
 	return 0;
 }
 

@@ -54,6 +54,7 @@ static int add_complete(struct address_space *mapping, struct folio *folio,
 	int err = fill_folio(folio, from);
 
 	if (!err) {
+		mermap_mark(nodirmap_marks(mapping));
 		__folio_mark_uptodate(folio);
 		err = filemap_add_folio(mapping, folio, index, gfp);
 		if (err)
@@ -79,7 +80,7 @@ static int add_and_fill(struct address_space *mapping, struct folio *folio,
 	/* Leave zeroes: userspace cannot tell them from a hole. */
 	if (err)
 		mermap_zero_page(folio_page(folio, 0));
-	mermap_mark(&mapping->mermap_marks);
+	mermap_mark(nodirmap_marks(mapping));
 	if (err) {
 		folio_unlock(folio);
 		folio_put(folio);
@@ -119,7 +120,7 @@ int nodirmap_add_filled(struct address_space *mapping, pgoff_t index,
 	if (!mermap_supported())
 		return -EINVAL;
 
-	folio = nodirmap_alloc_folio(gfp, policy);
+	folio = nodirmap_alloc_folio(mapping, gfp, policy);
 	if (!folio)
 		return -ENOMEM;
 

@@ -11,11 +11,28 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/pagemap.h>
+#include <linux/refcount.h>
 
 #include "../page_alloc.h"
 
 struct mempolicy;
 struct mermap_marks;
+struct nodirmap_blocks;
+
+/**
+ * struct nodirmap_owner - what a mapping with AS_NO_DIRECT_MAP has
+ * @refs: One for the mapping, one for each block.
+ * @marks: The mms whose ephemeral mappings of the contents TLBs may still hold,
+ *	or NULL.
+ * @blocks: The page blocks that it owns, or NULL if it can own none.
+ * @rcu: For kfree_rcu().
+ */
+struct nodirmap_owner {
+	refcount_t refs;
+	struct mermap_marks *marks;
+	struct nodirmap_blocks *blocks;
+	struct rcu_head rcu;
+};
 
 /* convert.c */
 #ifdef CONFIG_NODIRMAP
@@ -25,7 +42,10 @@ int folio_restore_direct_map(struct folio *folio);
 
 /* core.c */
 #ifdef CONFIG_NODIRMAP
-struct folio *nodirmap_alloc_folio_noprof(gfp_t gfp, struct mempolicy *policy);
+void nodirmap_get_owner(struct nodirmap_owner *owner);
+void nodirmap_put_owner(struct nodirmap_owner *owner);
+struct folio *nodirmap_alloc_folio_noprof(struct address_space *mapping, gfp_t gfp,
+					  struct mempolicy *policy);
 int nodirmap_add_folio(struct address_space *mapping, struct folio *folio, gfp_t gfp);
 void nodirmap_undo_add(struct folio *folio);
 bool nodirmap_remove_folio(struct mermap_marks *marks, struct folio *folio);
@@ -39,7 +59,8 @@ bool nodirmap_scrub(struct mermap_marks *marks, struct folio **folios, unsigned 
 #endif
 #else
 static inline struct folio *
-nodirmap_alloc_folio_noprof(gfp_t gfp, struct mempolicy *policy)
+nodirmap_alloc_folio_noprof(struct address_space *mapping, gfp_t gfp,
+			    struct mempolicy *policy)
 {
 	return NULL;
 }
@@ -73,6 +94,14 @@ static inline void nodirmap_exit_mapping(struct address_space *mapping)
 		__nodirmap_exit_mapping(mapping);
 }
 
+/* The marks of a mapping that has the flag, or NULL. */
+static inline struct mermap_marks *nodirmap_marks_of(struct address_space *mapping)
+{
+	struct nodirmap_owner *owner = READ_ONCE(mapping->nodirmap_owner);
+
+	return owner ? READ_ONCE(owner->marks) : NULL;
+}
+
 /* blocks.c */
 #ifdef CONFIG_NODIRMAP_BLOCKS
 DECLARE_STATIC_KEY_FALSE(nodirmap_key);
@@ -95,6 +124,9 @@ static inline bool page_is_nodirmap(const struct page *page)
 int nodirmap_zap_block(struct page *page);
 int nodirmap_restore_block(struct page *page);
 int nodirmap_undo_block(struct page *page, bool valid);
+int nodirmap_clear_block(struct page *page);
+void nodirmap_put_block(struct zone *zone, struct page *page);
+void nodirmap_fill_pool(struct zone *zone, gfp_t gfp, unsigned int nr);
 
 bool __nodirmap_allowed(gfp_t *gfp, unsigned int order, unsigned int alloc_flags,
 			int *nid, nodemask_t *nodemask);
@@ -106,6 +138,13 @@ bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac);
 bool __nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx);
 void __nodirmap_return_range(unsigned long start_pfn, unsigned long end_pfn);
 void nodirmap_return_all(struct zone *zone);
+
+/* owner.c */
+struct nodirmap_blocks *nodirmap_alloc_blocks(void);
+void nodirmap_close_blocks(struct nodirmap_blocks *blocks);
+void nodirmap_free_blocks(struct nodirmap_blocks *blocks);
+void nodirmap_set_wanted(struct nodirmap_owner *owner, struct address_space *mapping);
+bool __nodirmap_take_back(struct page *page);
 #else
 static inline bool nodirmap_enabled(void)
 {
@@ -150,6 +189,21 @@ static inline bool __nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx)
 static inline void __nodirmap_return_range(unsigned long start_pfn,
 					   unsigned long end_pfn) { }
 static inline void nodirmap_return_all(struct zone *zone) { }
+
+static inline struct nodirmap_blocks *nodirmap_alloc_blocks(void)
+{
+	return NULL;
+}
+
+static inline void nodirmap_close_blocks(struct nodirmap_blocks *blocks) { }
+static inline void nodirmap_free_blocks(struct nodirmap_blocks *blocks) { }
+static inline void nodirmap_set_wanted(struct nodirmap_owner *owner,
+				       struct address_space *mapping) { }
+
+static inline bool __nodirmap_take_back(struct page *page)
+{
+	return false;
+}
 #endif /* CONFIG_NODIRMAP_BLOCKS */
 
 /* May there be such a request?  Restricts what @gfp allows, and where to look. */
@@ -199,6 +253,12 @@ static inline bool nodirmap_return_last(gfp_t gfp, const struct alloc_context *a
 static inline bool nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx)
 {
 	return nodirmap_enabled() && __nodirmap_reclaim(pgdat, highest_zoneidx);
+}
+
+/* A page is free, and is not the page allocator's if a mapping owns its block. */
+static inline bool nodirmap_take_back(struct page *page, freetype_t freetype)
+{
+	return freetype_flags(freetype) && __nodirmap_take_back(page);
 }
 
 /* Before the blocks of a range are isolated. */

@@ -11,6 +11,7 @@
 #include <linux/highmem.h>
 #include <linux/kvm_host.h>
 #include <linux/mermap.h>
+#include <linux/nodirmap.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
@@ -35,7 +36,7 @@ static size_t kvm_gmem_copy_no_direct_map(struct folio *folio, size_t offset,
 	copied = copy_from_iter(addr + offset, len, from);
 	pagefault_enable();
 	mermap_put(&map);
-	mermap_mark(&folio->mapping->mermap_marks);
+	mermap_mark(nodirmap_marks(folio->mapping));
 	return copied;
 }
 
@@ -240,7 +241,7 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_gmem_map);
 void kvm_gmem_unmap(struct kvm_gmem_map *map)
 {
 	mermap_put(&map->map);
-	mermap_mark(&map->folio->mapping->mermap_marks);
+	mermap_mark(nodirmap_marks(map->folio->mapping));
 	folio_unlock(map->folio);
 	folio_put(map->folio);
 }
@@ -277,7 +278,7 @@ int kvm_gmem_copy_to_pfn(kvm_pfn_t pfn, struct page *from)
 		kunmap_local(src);
 		/* The page is about to get another owner. */
 		mermap_flush();
-		mermap_flush_marks(page_folio(pfn_to_page(pfn))->mapping->mermap_marks);
+		mermap_flush_marks(*nodirmap_marks(page_folio(pfn_to_page(pfn))->mapping));
 		return r;
 	}
 
@@ -306,7 +307,7 @@ int kvm_gmem_copy_from_pfn(struct page *to, kvm_pfn_t pfn)
 	if (kvm_gmem_pfn_no_direct_map(pfn)) {
 		r = mermap_copy_from_page(dst, pfn_to_page(pfn), 0, PAGE_SIZE);
 		kunmap_local(dst);
-		mermap_mark(&page_folio(pfn_to_page(pfn))->mapping->mermap_marks);
+		mermap_mark(nodirmap_marks(page_folio(pfn_to_page(pfn))->mapping));
 		return r;
 	}
 

@@ -10,6 +10,7 @@
  */
 #include <linux/kvm_host.h>
 #include <linux/mermap.h>
+#include <linux/nodirmap.h>
 #include <linux/pagemap.h>
 
 #include "gmem_page.h"
@@ -26,7 +27,7 @@ static bool note_mappings(struct page *page)
 {
 	struct address_space *mapping = READ_ONCE(page_folio(page)->mapping);
 
-	return !mapping || mermap_mark_lasting(&mapping->mermap_marks);
+	return !mapping || mermap_mark_lasting(nodirmap_marks(mapping));
 }
 
 /**

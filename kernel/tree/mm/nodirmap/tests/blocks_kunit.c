@@ -764,7 +764,7 @@ static void refused(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, alloc_outside(GFP_KERNEL | __GFP_ZERO, 0));
 		KUNIT_EXPECT_NULL(test, alloc_outside(GFP_HIGHUSER_MOVABLE, 0));
 		KUNIT_EXPECT_NULL(test, alloc_outside(GFP_KERNEL | __GFP_RECLAIMABLE, 0));
-		KUNIT_EXPECT_NULL(test, alloc_outside(GFP_KERNEL, pageblock_order));
+		KUNIT_EXPECT_NULL(test, alloc_outside(GFP_KERNEL, pageblock_order + 1));
 		KUNIT_EXPECT_NULL(test, __alloc_pages(0, 0, numa_node_id(), NULL,
 						      ALLOC_UNMAPPED | ALLOC_NOLOCK));
 	}

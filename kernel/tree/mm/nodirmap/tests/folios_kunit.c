@@ -22,7 +22,7 @@
 
 static struct folio *must_alloc(struct kunit *test)
 {
-	struct folio *folio = nodirmap_alloc_folio(GFP_USER, NULL);
+	struct folio *folio = nodirmap_alloc_folio(NULL, GFP_USER, NULL);
 
 	KUNIT_ASSERT_NOT_NULL(test, folio);
 	if (!page_is_nodirmap(folio_page(folio, 0))) {
@@ -53,6 +53,7 @@ static void no_cpu_keeps_a_removed_folio(struct kunit *test)
 	s64 before;
 
 	KUNIT_ASSERT_NOT_NULL(test, mm);
+	mapping_set_no_direct_map(&mapping);
 	kthread_use_mm(mm);
 	mermap_prepare();
 	for (i = 0; i < TIMES; i++) {
@@ -60,17 +61,17 @@ static void no_cpu_keeps_a_removed_folio(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, nodirmap_add_folio(&mapping, folio,
 							    GFP_USER));
 		before = flushes_of(mm);
-		nodirmap_remove_folios(mapping.mermap_marks, &folio, 1);
+		nodirmap_remove_folios(nodirmap_marks_of(&mapping), &folio, 1);
 		kept += flushes_of(mm) == before;
 
 		before = flushes_of(mm);
-		nodirmap_remove_folios(mapping.mermap_marks, &folio, 1);
+		nodirmap_remove_folios(nodirmap_marks_of(&mapping), &folio, 1);
 		idle += flushes_of(mm) == before;
 		folio_put(folio);
 	}
 	kthread_unuse_mm(mm);
 	mmput(mm);
-	mermap_put_marks(mapping.mermap_marks);
+	nodirmap_exit_mapping(&mapping);
 
 	KUNIT_EXPECT_EQ(test, 0, kept);
 	KUNIT_EXPECT_EQ(test, TIMES, idle);
@@ -90,6 +91,7 @@ static void no_cpu_keeps_a_cancelled_folio(struct kunit *test)
 	s64 before;
 
 	KUNIT_ASSERT_NOT_NULL(test, mm);
+	mapping_set_no_direct_map(&mapping);
 	kthread_use_mm(mm);
 	for (i = 0; i < TIMES; i++) {
 		folio = must_alloc(test);
@@ -102,7 +104,7 @@ static void no_cpu_keeps_a_cancelled_folio(struct kunit *test)
 	}
 	kthread_unuse_mm(mm);
 	mmput(mm);
-	mermap_put_marks(mapping.mermap_marks);
+	nodirmap_exit_mapping(&mapping);
 
 	KUNIT_EXPECT_EQ(test, 0, kept);
 #else

@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mappings own page blocks outside the direct map.
+ *
+ * A block comes back to the direct map when all of it is free, so pages of
+ * different lifetimes must not share one.  A mapping takes whole blocks from the
+ * page allocator and hands out their pages.  A page that it gives up returns to
+ * its block, and serves the same mapping before the mapping takes another block.
+ * When a mapping is gone, all of its blocks are whole.
+ *
+ * A block is cleared as a whole when it is taken for pages that have to be clear.
+ * That is faster than page by page, and leaves nothing in a TLB of another CPU.
+ *
+ * Each owned block has a record, which is found by the number of the block, and
+ * which holds a reference to the owner.  The owner's lock protects the records of
+ * its blocks.  Freeing a page takes no other lock, whatever the context, until a
+ * block is whole.
+ *
+ * Mappings of less than a few blocks own none: one page must not cost 2 MiB.  They
+ * share blocks, as does everything else that asks the page allocator for single
+ * pages outside the direct map.
+ */
+#include <linux/bitmap.h>
+#include <linux/cleanup.h>
+#include <linux/cpuset.h>
+#include <linux/fault-inject.h>
+#include <linux/fs.h>
+#include <linux/gfp.h>
+#include <linux/kmsan.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/vmstat.h>
+#include <linux/xarray.h>
+#include <trace/events/kmem.h>
+
+#include "../internal.h"
+#include "../page_alloc.h"
+#include "nodirmap.h"
+
+/* Files of fewer blocks than this share blocks. */
+#define MIN_FILE_BLOCKS	4
+
+/* Blocks that leave the direct map with one flush, at most. */
+#define MAX_TAKE	64
+
+/* Pages that do without an owned block when there was none to be had. */
+#define PAUSE		32
+
+/**
+ * enum contents - of the free pages of a block
+ * @STALE: The owner has to clear the page before somebody else can read it.
+ * @CLEAR: Zeroes.
+ */
+enum contents {
+	STALE,
+	CLEAR,
+	NR_CONTENTS,
+};
+
+/**
+ * struct nodirmap_block - a page block that a mapping owns
+ * @list: In the owner's list of that kind as long as @nr is not 0.
+ * @nr: How many pages are free.
+ * @free: Bitmaps of these pages.
+ * @owner: The owner, with a reference.
+ * @page: The first page.
+ * @rcu: For kfree_rcu().
+ */
+struct nodirmap_block {
+	struct list_head list[NR_CONTENTS];
+	unsigned int nr[NR_CONTENTS];
+	unsigned long *free[NR_CONTENTS];
+	struct nodirmap_owner *owner;
+	struct page *page;
+	struct rcu_head rcu;
+	unsigned long bits[];
+};
+
+/* Blocks with free pages. */
+struct nodirmap_node {
+	struct list_head list[NR_CONTENTS];
+};
+
+/**
+ * struct nodirmap_blocks - the blocks of an owner
+ * @lock: For the records of the blocks and for all below.
+ * @nr: Blocks that it owns.
+ * @closed: The mapping is gone: what is freed goes to nobody.
+ * @pause: How many pages to allocate elsewhere before it takes another block.
+ *	A hint, without lock.
+ * @wanted: How many blocks the file still lacks.  A hint, without lock.
+ * @rcu: For kfree_rcu().
+ * @node: By node.
+ */
+struct nodirmap_blocks {
+	raw_spinlock_t lock;
+	unsigned int nr;
+	bool closed;
+	unsigned int pause;
+	unsigned int wanted;
+	struct rcu_head rcu;
+	struct nodirmap_node node[];
+};
+
+/* The records, by the number of the block. */
+static DEFINE_XARRAY_FLAGS(records, XA_FLAGS_LOCK_IRQ);
+
+static unsigned long block_nr(struct page *page)
+{
+	return page_to_pfn(page) >> pageblock_order;
+}
+
+static void mod_holes(struct page *page, long nr)
+{
+	__mod_zone_page_state(page_zone(page), NR_NODIRMAP_HOLES, nr);
+}
+
+/**
+ * nodirmap_alloc_blocks - let a mapping own blocks
+ *
+ * Context: Process context, may sleep.
+ * Return: What the owner keeps of its blocks, of which there are none yet, or NULL
+ *	if it cannot own any.
+ */
+struct nodirmap_blocks *nodirmap_alloc_blocks(void)
+{
+	struct nodirmap_blocks *blocks;
+	int nid, i;
+
+	if (!nodirmap_enabled())
+		return NULL;
+
+	blocks = kzalloc_flex(*blocks, node, nr_node_ids,
+			      GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!blocks)
+		return NULL;
+
+	raw_spin_lock_init(&blocks->lock);
+	for (nid = 0; nid < nr_node_ids; nid++)
+		for (i = 0; i < NR_CONTENTS; i++)
+			INIT_LIST_HEAD(&blocks->node[nid].list[i]);
+	return blocks;
+}
+
+static struct nodirmap_block *alloc_record(struct nodirmap_owner *owner,
+					   struct page *page)
+{
+	unsigned int longs = BITS_TO_LONGS(pageblock_nr_pages), i;
+	struct nodirmap_block *block;
+
+	block = kzalloc_flex(*block, bits, NR_CONTENTS * longs,
+			     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!block)
+		return NULL;
+
+	for (i = 0; i < NR_CONTENTS; i++) {
+		INIT_LIST_HEAD(&block->list[i]);
+		block->free[i] = block->bits + i * longs;
+	}
+	block->page = page;
+	block->owner = owner;
+
+	if (xa_err(xa_store_irq(&records, block_nr(page), block,
+				GFP_KERNEL | __GFP_NOWARN))) {
+		kfree(block);
+		return NULL;
+	}
+	nodirmap_get_owner(owner);
+	return block;
+}
+
+static unsigned int nr_free(struct nodirmap_block *block)
+{
+	return block->nr[STALE] + block->nr[CLEAR];
+}
+
+static struct list_head *list_of(struct nodirmap_block *block, enum contents kind)
+{
+	int nid = page_to_nid(block->page);
+
+	return &block->owner->blocks->node[nid].list[kind];
+}
+
+/* The first to be used next time: holes are to be filled. */
+static void list_block(struct nodirmap_block *block, enum contents kind)
+{
+	list_move(&block->list[kind], list_of(block, kind));
+}
+
+static void unlist_block(struct nodirmap_block *block)
+{
+	list_del_init(&block->list[STALE]);
+	list_del_init(&block->list[CLEAR]);
+}
+
+/* The block is whole, on no list, and nobody can find it any more. */
+static void release_block(struct nodirmap_block *block)
+{
+	struct nodirmap_owner *owner = block->owner;
+	struct page *page = block->page;
+	struct zone *zone = page_zone(page);
+	unsigned long flags;
+
+	xa_lock_irqsave(&records, flags);
+	__xa_erase(&records, block_nr(page));
+	xa_unlock_irqrestore(&records, flags);
+
+	mod_zone_page_state(zone, NR_NODIRMAP_HOLES, -(long)pageblock_nr_pages);
+	nodirmap_put_block(zone, page);
+	kfree_rcu(block, rcu);
+	nodirmap_put_owner(owner);
+}
+
+/*
+ * A mapping keeps the last block that it has, so that one page which comes and
+ * goes does not take a block along each time.
+ */
+static bool is_surplus(struct nodirmap_block *block)
+{
+	struct nodirmap_blocks *blocks = block->owner->blocks;
+
+	return nr_free(block) == pageblock_nr_pages &&
+	       (blocks->closed || blocks->nr > 1);
+}
+
+/**
+ * __nodirmap_take_back - a page of an owned block has been freed
+ * @page: The page, which free_pages_prepare() has seen.
+ *
+ * Context: Any but NMI.
+ * Return: false if nobody owns the block: the page is the page allocator's.
+ */
+bool __nodirmap_take_back(struct page *page)
+{
+	struct nodirmap_block *block = xa_load(&records, block_nr(page));
+	struct nodirmap_blocks *blocks;
+	bool whole;
+
+	/* It stays as long as one of its pages is not free. */
+	if (!block)
+		return false;
+
+	blocks = block->owner->blocks;
+	scoped_guard(raw_spinlock_irqsave, &blocks->lock) {
+		__count_vm_event(PGFREE);
+		__set_bit(page - block->page, block->free[STALE]);
+		block->nr[STALE]++;
+		mod_holes(page, 1);
+		if (!blocks->closed)
+			list_block(block, STALE);
+		whole = is_surplus(block);
+		if (whole) {
+			unlist_block(block);
+			blocks->nr--;
+		}
+	}
+	if (whole)
+		release_block(block);
+	return true;
+}
+
+/* A page with a memory error stays where it is, for good. */
+static struct page *pick_from(struct nodirmap_block *block, enum contents kind)
+{
+	while (block->nr[kind]) {
+		unsigned int i = find_first_bit(block->free[kind], pageblock_nr_pages);
+		struct page *page = block->page + i;
+
+		__clear_bit(i, block->free[kind]);
+		block->nr[kind]--;
+		mod_holes(page, -1);
+		if (likely(!PageHWPoison(page))) {
+			__count_zid_vm_events(PGALLOC, page_zonenum(page), 1);
+			return page;
+		}
+	}
+	return NULL;
+}
+
+static struct page *pick_kind(struct nodirmap_blocks *blocks, int nid,
+			      enum contents kind)
+{
+	struct list_head *list = &blocks->node[nid].list[kind];
+	struct nodirmap_block *block, *next;
+
+	list_for_each_entry_safe(block, next, list, list[kind]) {
+		struct page *page = pick_from(block, kind);
+
+		if (!block->nr[kind])
+			list_del_init(&block->list[kind]);
+		if (page)
+			return page;
+	}
+	return NULL;
+}
+
+/* Return: a page of @wanted contents if there is one, else one of the others. */
+static struct page *pick(struct nodirmap_blocks *blocks, int nid,
+			 enum contents wanted, enum contents *found)
+{
+	struct page *page;
+
+	guard(raw_spinlock_irqsave)(&blocks->lock);
+
+	*found = wanted;
+	page = pick_kind(blocks, nid, wanted);
+	if (!page) {
+		*found = wanted == CLEAR ? STALE : CLEAR;
+		page = pick_kind(blocks, nid, *found);
+	}
+	return page;
+}
+
+/* One more block, all of which is free. */
+static bool add_block(struct nodirmap_owner *owner, struct page *page,
+		      enum contents wanted)
+{
+	struct nodirmap_blocks *blocks = owner->blocks;
+	enum contents kind = STALE;
+	struct nodirmap_block *block;
+
+	block = alloc_record(owner, page);
+	if (!block) {
+		nodirmap_put_block(page_zone(page), page);
+		return false;
+	}
+
+	if (wanted == CLEAR && !nodirmap_clear_block(page))
+		kind = CLEAR;
+
+	bitmap_set(block->free[kind], 0, pageblock_nr_pages);
+	block->nr[kind] = pageblock_nr_pages;
+	guard(raw_spinlock_irqsave)(&blocks->lock);
+	mod_holes(page, pageblock_nr_pages);
+	blocks->nr++;
+	list_block(block, kind);
+	return true;
+}
+
+/*
+ * Have more than one block ready, if the mapping is going to need them, so that
+ * they share a flush.  A mapping never takes more than it has already.
+ */
+static unsigned int blocks_to_take(struct nodirmap_blocks *blocks)
+{
+	return clamp(min(READ_ONCE(blocks->nr), READ_ONCE(blocks->wanted)), 1, MAX_TAKE);
+}
+
+static bool take_block(struct nodirmap_owner *owner, gfp_t gfp, int nid,
+		       nodemask_t *nodemask, struct zone *zone,
+		       enum contents wanted)
+{
+	struct nodirmap_blocks *blocks = owner->blocks;
+	unsigned int pause = READ_ONCE(blocks->pause);
+	struct page *page;
+
+	if (pause) {
+		WRITE_ONCE(blocks->pause, pause - 1);
+		return false;
+	}
+
+	nodirmap_fill_pool(zone, gfp, blocks_to_take(blocks));
+	page = __alloc_nodirmap_pages_noprof(gfp & ~__GFP_COMP, pageblock_order, nid,
+					     nodemask);
+	if (page && free_pages_prepare(page, pageblock_order) &&
+	    add_block(owner, page, wanted))
+		return true;
+
+	WRITE_ONCE(blocks->pause, PAUSE);
+	return false;
+}
+
+/*
+ * From the node that an ordinary request would have a page from without reclaim,
+ * or from a block of a nearer one.
+ */
+static struct page *find_page(struct nodirmap_owner *owner, gfp_t gfp, int nid,
+			      nodemask_t *nodemask, enum contents wanted,
+			      enum contents *found)
+{
+	enum zone_type highest = gfp_zone(gfp);
+	struct zoneref *z;
+	struct zone *zone;
+
+	for_each_zone_zonelist_nodemask(zone, z, node_zonelist(nid, gfp), highest,
+					nodemask) {
+		struct page *page;
+
+		if (!cpuset_zone_allowed(zone, gfp | __GFP_HARDWALL))
+			continue;
+
+		page = pick(owner->blocks, zone_to_nid(zone), wanted, found);
+		if (page)
+			return page;
+		if (!zone_watermark_ok(zone, 0, low_wmark_pages(zone), highest,
+				       ALLOC_UNMAPPED))
+			continue;
+		if (!take_block(owner, gfp, nid, nodemask, zone, wanted))
+			return NULL;
+
+		/* The allocator may have found the block on another node. */
+		page = pick(owner->blocks, zone_to_nid(zone), wanted, found);
+		if (page)
+			return page;
+	}
+	return NULL;
+}
+
+/**
+ * nodirmap_alloc_page - allocate a page from a block that a mapping owns
+ * @owner: The owner.
+ * @gfp: What the caller may do to get memory; with __GFP_ZERO, prefer a page
+ *	that is clear.
+ * @nid: The node to prefer.
+ * @nodemask: The nodes that are allowed, or NULL for all.
+ *
+ * Context: Process context.
+ * Return: The page, frozen, marked up to date if it is clear; or NULL.
+ */
+struct page *nodirmap_alloc_page(struct nodirmap_owner *owner, gfp_t gfp, int nid,
+				 nodemask_t *nodemask)
+{
+	enum contents wanted = gfp & __GFP_ZERO ? CLEAR : STALE, found;
+	struct page *page;
+
+	if (!owner->blocks || !READ_ONCE(owner->blocks->wanted))
+		return NULL;
+
+	gfp &= ~(__GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE | __GFP_NOFAIL);
+	gfp = current_gfp_context(gfp) | __GFP_NOWARN;
+	if (!gfpflags_allow_blocking(gfp) || should_fail_alloc_page(gfp, 0))
+		return NULL;
+
+	page = find_page(owner, gfp, nid, nodemask, wanted, &found);
+	if (!page)
+		return NULL;
+
+	post_alloc_hook(page, 0, gfp, ALLOC_UNMAPPED);
+	clear_page_pfmemalloc(page);
+	if (found == CLEAR)
+		__SetPageUptodate(page);
+	trace_mm_page_alloc(page, 0, gfp, MIGRATE_UNMOVABLE);
+	kmsan_alloc_page(page, 0, found == CLEAR ? gfp | __GFP_ZERO : gfp);
+	return page;
+}
+
+/**
+ * nodirmap_set_wanted - tell how much a mapping may still need
+ * @owner: The owner of the blocks.
+ * @mapping: The mapping.
+ */
+void nodirmap_set_wanted(struct nodirmap_owner *owner, struct address_space *mapping)
+{
+	unsigned long size = i_size_read(mapping->host) >> PAGE_SHIFT;
+	unsigned long there = READ_ONCE(mapping->nrpages);
+	unsigned long lacks = size - min(size, there);
+
+	if (!owner->blocks)
+		return;
+
+	if (size < MIN_FILE_BLOCKS * pageblock_nr_pages)
+		lacks = 0;
+	WRITE_ONCE(owner->blocks->wanted,
+		   min(DIV_ROUND_UP(lacks, pageblock_nr_pages), MAX_TAKE));
+}
+
+static struct nodirmap_block *first_listed(struct nodirmap_blocks *blocks)
+{
+	int nid, i;
+
+	for (nid = 0; nid < nr_node_ids; nid++)
+		for (i = 0; i < NR_CONTENTS; i++)
+			if (!list_empty(&blocks->node[nid].list[i]))
+				return list_first_entry(&blocks->node[nid].list[i],
+							struct nodirmap_block, list[i]);
+	return NULL;
+}
+
+/* Take a block with free pages from the lists; @whole if it can be released. */
+static struct nodirmap_block *close_block(struct nodirmap_blocks *blocks, bool *whole)
+{
+	struct nodirmap_block *block;
+
+	guard(raw_spinlock_irqsave)(&blocks->lock);
+
+	blocks->closed = true;
+	block = first_listed(blocks);
+	if (!block)
+		return NULL;
+
+	unlist_block(block);
+	*whole = is_surplus(block);
+	if (*whole)
+		blocks->nr--;
+	return block;
+}
+
+/**
+ * nodirmap_close_blocks - let go of the blocks of a mapping that is gone
+ * @blocks: The blocks.
+ *
+ * A block of which a page still has a user goes when the page is freed.
+ *
+ * Context: Process context.  No CPU has cached how the kernel has reached pages
+ *	of the mapping.
+ */
+void nodirmap_close_blocks(struct nodirmap_blocks *blocks)
+{
+	struct nodirmap_block *block;
+	bool whole;
+
+	if (!blocks)
+		return;
+
+	while ((block = close_block(blocks, &whole))) {
+		if (whole)
+			release_block(block);
+		cond_resched();
+	}
+}
+
+/**
+ * nodirmap_free_blocks - forget an owner that has no blocks
+ * @blocks: What nodirmap_alloc_blocks() returned, or NULL.
+ *
+ * Context: Any.
+ */
+void nodirmap_free_blocks(struct nodirmap_blocks *blocks)
+{
+	/* A CPU that freed a page of the last block may still unlock. */
+	if (blocks)
+		kfree_rcu(blocks, rcu);
+}

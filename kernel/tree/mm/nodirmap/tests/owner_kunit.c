@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests for page blocks that mappings own.
+ */
+#include <kunit/static_stub.h>
+#include <kunit/test.h>
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mermap.h>
+#include <linux/mm.h>
+#include <linux/nodirmap.h>
+#include <linux/pagemap.h>
+#include <linux/set_memory.h>
+#include <linux/swap.h>
+#include <linux/uio.h>
+#include <linux/vmstat.h>
+
+#include "../../internal.h"
+#include "../nodirmap.h"
+
+#define PATTERN		0x5a
+#define BLOCK_PAGES	((unsigned int)pageblock_nr_pages)
+#define FILE_BLOCKS	16
+
+static const struct file_operations test_fops;
+
+static const struct address_space_operations test_aops = {
+	.dirty_folio = noop_dirty_folio,
+};
+
+struct test_state {
+	struct file *file[2];
+	struct address_space *mapping[2];
+	u8 *buf;
+	/* Before the test. */
+	long holes;
+};
+
+/* Exact, unlike global_zone_page_state(). */
+static long count_of(enum zone_stat_item item)
+{
+	struct zone *zone;
+	long count = 0;
+
+	for_each_populated_zone(zone)
+		count += zone_page_state_snapshot(zone, item);
+	return count;
+}
+
+static unsigned long event_count(enum vm_event_item item)
+{
+	static unsigned long events[NR_VM_EVENT_ITEMS];
+
+	all_vm_events(events);
+	return events[item];
+}
+
+static unsigned long block_of(struct page *page)
+{
+	return page_to_pfn(page) >> pageblock_order;
+}
+
+static struct page *populate(struct kunit *test, unsigned int file, pgoff_t index)
+{
+	struct test_state *state = test->priv;
+	struct folio *folio;
+	struct page *page;
+
+	folio = __filemap_get_folio(state->mapping[file], index,
+				    FGP_LOCK | FGP_CREAT, GFP_USER);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+	KUNIT_EXPECT_TRUE(test, folio_test_uptodate(folio));
+	page = folio_page(folio, 0);
+	folio_unlock(folio);
+	folio_put(folio);
+	if (!page_is_nodirmap(page))
+		kunit_skip(test, "no page block to be had");
+	return page;
+}
+
+static void populate_block(struct kunit *test, unsigned int file, pgoff_t index)
+{
+	unsigned int i;
+
+	for (i = 0; i < BLOCK_PAGES; i++)
+		populate(test, file, index + i);
+}
+
+static void punch(struct kunit *test, unsigned int file, pgoff_t index)
+{
+	struct test_state *state = test->priv;
+
+	/* A folio in a batch for the LRU has a user. */
+	lru_add_drain_all();
+	truncate_inode_pages_range(state->mapping[file], (loff_t)index << PAGE_SHIFT,
+				   ((loff_t)(index + 1) << PAGE_SHIFT) - 1);
+}
+
+static void remove_all(struct kunit *test, unsigned int file)
+{
+	struct test_state *state = test->priv;
+
+	lru_add_drain_all();
+	truncate_inode_pages_final(state->mapping[file]);
+}
+
+static void expect_contents(struct kunit *test, struct page *page, u8 contents)
+{
+	struct test_state *state = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, mermap_copy_from_page(state->buf, page, 0, PAGE_SIZE));
+	KUNIT_EXPECT_NULL(test, memchr_inv(state->buf, contents, PAGE_SIZE));
+}
+
+static void write_pattern(struct kunit *test, struct page *page)
+{
+	struct test_state *state = test->priv;
+
+	memset(state->buf, PATTERN, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, 0, mermap_copy_to_page(page, 0, state->buf, PAGE_SIZE));
+}
+
+static void mappings_share_no_block(struct kunit *test)
+{
+	unsigned long blocks[2] = { };
+	unsigned int i;
+
+	for (i = 0; i < 2 * BLOCK_PAGES; i++) {
+		unsigned long block = block_of(populate(test, i % 2, i / 2));
+
+		if (i < 2)
+			blocks[i] = block;
+		KUNIT_ASSERT_EQ(test, blocks[i % 2], block);
+	}
+	KUNIT_EXPECT_NE(test, blocks[0], blocks[1]);
+}
+
+static void pages_come_clear(struct kunit *test)
+{
+	struct page *page;
+	unsigned int i;
+
+	/* Leave contents in the pages of a block, which stays outside. */
+	for (i = 0; i < BLOCK_PAGES; i++)
+		write_pattern(test, populate(test, 0, i));
+	remove_all(test, 0);
+
+	for (i = 0; i < BLOCK_PAGES; i++) {
+		page = populate(test, 1, i);
+		KUNIT_EXPECT_FALSE(test, kernel_page_present(page));
+		expect_contents(test, page, 0);
+	}
+}
+
+static void hole_serves_its_mapping(struct kunit *test)
+{
+	struct page *page, *again;
+	long outside;
+
+	populate_block(test, 0, 0);
+	page = populate(test, 0, 7);
+	write_pattern(test, page);
+	outside = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+
+	punch(test, 0, 7);
+	KUNIT_EXPECT_PTR_NE(test, page, populate(test, 1, 0));
+	again = populate(test, 0, BLOCK_PAGES + 1);
+	KUNIT_EXPECT_PTR_EQ(test, page, again);
+	expect_contents(test, again, 0);
+	/* The other mapping has taken a block. */
+	KUNIT_EXPECT_EQ(test, outside + BLOCK_PAGES,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+}
+
+static void dead_mapping_leaves_whole_blocks(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	unsigned int i;
+	long used;
+
+	used = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+	for (i = 0; i < 3 * BLOCK_PAGES + 5; i++)
+		populate(test, 0, i);
+	/* Every block of the first has holes, and the other lives on. */
+	populate(test, 1, 0);
+	for (i = 0; i < 3; i++)
+		punch(test, 0, i * BLOCK_PAGES + i);
+	KUNIT_EXPECT_GT(test, count_of(NR_NODIRMAP_HOLES), state->holes);
+	KUNIT_EXPECT_EQ(test, used + 5 * BLOCK_PAGES,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+
+	remove_all(test, 0);
+	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	remove_all(test, 1);
+	KUNIT_EXPECT_EQ(test, used,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, state->holes, count_of(NR_NODIRMAP_HOLES));
+}
+
+/* A block that becomes whole while its mapping lives is for others. */
+static void whole_block_goes_back(struct kunit *test)
+{
+	unsigned int i;
+	long used;
+
+	populate_block(test, 0, 0);
+	populate(test, 0, BLOCK_PAGES);
+	used = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+	for (i = 0; i < BLOCK_PAGES; i++)
+		punch(test, 0, i);
+	KUNIT_EXPECT_EQ(test, used - BLOCK_PAGES,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+}
+
+static void page_in_use_keeps_its_block(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	struct page *page;
+	long used;
+
+	used = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+	populate(test, 0, 0);
+	page = populate(test, 0, 1);
+	get_page(page);
+	remove_all(test, 0);
+	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+
+	put_page(page);
+	KUNIT_EXPECT_EQ(test, used,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, state->holes, count_of(NR_NODIRMAP_HOLES));
+}
+
+static void small_file_owns_nothing(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+
+	i_size_write(file_inode(state->file[0]), BLOCK_PAGES << PAGE_SHIFT);
+	populate(test, 0, 0);
+	KUNIT_EXPECT_EQ(test, state->holes, count_of(NR_NODIRMAP_HOLES));
+}
+
+static void blocks_share_a_flush(struct kunit *test)
+{
+	unsigned long flushes, blocks;
+	unsigned int i;
+
+	/* None is ready. */
+	nodirmap_return_all(NULL);
+	flushes = event_count(NODIRMAP_FLUSH);
+	blocks = event_count(NODIRMAP_BLOCK_ZAP);
+	for (i = 0; i < 8; i++)
+		populate_block(test, 0, i * BLOCK_PAGES);
+
+	KUNIT_EXPECT_EQ(test, 8, event_count(NODIRMAP_BLOCK_ZAP) - blocks);
+	/* Of one block, one, two and four. */
+	KUNIT_EXPECT_EQ(test, 4, event_count(NODIRMAP_FLUSH) - flushes);
+}
+
+static void poisoned_page_is_not_handed_out(struct kunit *test)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	struct page *page, *bad = NULL, *first;
+	unsigned int i;
+
+	first = pfn_to_page(pageblock_start_pfn(page_to_pfn(populate(test, 0, 0))));
+	bad = first + BLOCK_PAGES - 1;
+	if (bad == populate(test, 0, 0))
+		bad--;
+	SetPageHWPoison(bad);
+	for (i = 1; i < BLOCK_PAGES; i++) {
+		page = populate(test, 0, i);
+		if (page == bad)
+			break;
+	}
+	ClearPageHWPoison(bad);
+	KUNIT_EXPECT_EQ(test, BLOCK_PAGES, i);
+	/* As if its user had freed it. */
+	if (i == BLOCK_PAGES)
+		KUNIT_EXPECT_TRUE(test, __nodirmap_take_back(bad));
+#else
+	kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+#endif
+}
+
+/* Contents that fill a page need no page that somebody has cleared. */
+static void filled_page_needs_no_clear_block(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	struct kvec vec = { .iov_base = state->buf, .iov_len = PAGE_SIZE };
+	struct iov_iter from;
+	struct folio *folio;
+
+	memset(state->buf, PATTERN, PAGE_SIZE);
+	iov_iter_kvec(&from, ITER_SOURCE, &vec, 1, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, 0, nodirmap_add_filled(state->mapping[0], 0, &from, NULL));
+	folio = filemap_get_folio(state->mapping[0], 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(folio));
+	expect_contents(test, folio_page(folio, 0), PATTERN);
+	folio_put(folio);
+
+	/* The rest of its block has not been cleared: a fault does that. */
+	expect_contents(test, populate(test, 0, 1), 0);
+}
+
+static int nodirmap_owner_test_init(struct kunit *test)
+{
+	struct test_state *state;
+	unsigned int i;
+
+	if (!nodirmap_enabled())
+		kunit_skip(test, "no page blocks outside the direct map here");
+
+	state = kunit_kzalloc(test, sizeof(*state), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, state);
+	test->priv = state;
+	state->buf = kunit_kmalloc(test, PAGE_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, state->buf);
+	state->holes = count_of(NR_NODIRMAP_HOLES);
+
+	for (i = 0; i < 2; i++) {
+		struct file *file = anon_inode_create_getfile("[nodirmap_owner_test]",
+							      &test_fops, NULL,
+							      O_RDWR, NULL);
+
+		KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+		state->file[i] = file;
+		state->mapping[i] = file->f_mapping;
+		state->mapping[i]->a_ops = &test_aops;
+		mapping_set_gfp_mask(state->mapping[i], GFP_USER);
+		mapping_set_no_direct_map(state->mapping[i]);
+		i_size_write(file_inode(file),
+			     (loff_t)FILE_BLOCKS * BLOCK_PAGES << PAGE_SHIFT);
+	}
+	return 0;
+}
+
+static void nodirmap_owner_test_exit(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	unsigned int i;
+
+	for (i = 0; state && i < 2 && state->file[i]; i++) {
+		/* A kthread puts the file later. */
+		remove_all(test, i);
+		fput(state->file[i]);
+	}
+}
+
+static struct kunit_case nodirmap_owner_test_cases[] = {
+	KUNIT_CASE(mappings_share_no_block),
+	KUNIT_CASE(pages_come_clear),
+	KUNIT_CASE(hole_serves_its_mapping),
+	KUNIT_CASE(dead_mapping_leaves_whole_blocks),
+	KUNIT_CASE(whole_block_goes_back),
+	KUNIT_CASE(page_in_use_keeps_its_block),
+	KUNIT_CASE(small_file_owns_nothing),
+	KUNIT_CASE(blocks_share_a_flush),
+	KUNIT_CASE(poisoned_page_is_not_handed_out),
+	KUNIT_CASE(filled_page_needs_no_clear_block),
+	{}
+};
+
+static struct kunit_suite nodirmap_owner_test_suite = {
+	.name = "nodirmap_owner",
+	.init = nodirmap_owner_test_init,
+	.exit = nodirmap_owner_test_exit,
+	.test_cases = nodirmap_owner_test_cases,
+};
+
+kunit_test_suite(nodirmap_owner_test_suite);
