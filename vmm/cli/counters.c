@@ -12,6 +12,10 @@ const struct counter counters[NR_COUNTERS] = {
 		"nr_nodirmap", "nodirmap",
 		"Memory in blocks outside the direct map, free or in use.", true,
 	},
+	[COUNTER_HOLES] = {
+		"nr_nodirmap_holes", "holes",
+		"Memory in blocks of VMs that the VMs do not use.", true,
+	},
 	[COUNTER_FREE] = {
 		"nr_free_nodirmap", "free",
 		"Free memory in blocks outside the direct map.", true,

@@ -8,7 +8,8 @@
 
 enum counter_id {
 	COUNTER_OUT,		/* out of the direct map, free or in use */
-	COUNTER_FREE,		/* of these, free */
+	COUNTER_HOLES,		/* of these, in a file's blocks and not in the file */
+	COUNTER_FREE,		/* of these, free for any such file */
 	COUNTER_FREE_BLOCKS,	/* of those, in blocks that are wholly free */
 	COUNTER_ZAPS,
 	COUNTER_RETURNS,

@@ -32,7 +32,7 @@ static void write_file(const char *name, const char *text)
 }
 
 static const char counted[] =
-	"nr_free_pages 1000\nnr_nodirmap 1024\nnr_free_nodirmap 600\n"
+	"nr_free_pages 1000\nnr_nodirmap 1024\nnr_nodirmap_holes 40\nnr_free_nodirmap 600\n"
 	"nr_free_nodirmap_blocks 512\nnodirmap_block_zap 7\nnodirmap_block_return 5\n"
 	"nodirmap_zap_fail 0\nnodirmap_flush 9\nnodirmap_slow_page 3\nnodirmap 1\n";
 
@@ -43,6 +43,7 @@ static void test_counters(void)
 	write_file("vmstat", counted);
 	is_int(counters_read(path_of("vmstat"), &values), 0, "counters: read");
 	is_int(values.value[COUNTER_OUT], 1024 * page_bytes(), "counters: pages are bytes");
+	is_int(values.value[COUNTER_HOLES], 40 * page_bytes(), "counters: holes");
 	is_int(values.value[COUNTER_ZAPS], 7, "counters: events are as they are");
 	is_int(fast_path_of(&values), FAST_PATH_ON, "fast path: on");
 	values.value[COUNTER_ZAPS] = 0;
