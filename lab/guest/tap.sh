@@ -7,7 +7,7 @@
 #                               exits 4 as kselftests do; T= is its time limit
 #   skip "claim" "reason"
 #   gives STATUS TEXT program args...   0 if it exits so and says what TEXT matches
-#   plan                        the last call: 1..N
+#   plan                        the last call: 1..N, after a look at all of RAM
 #
 # Lines go to descriptor 3 by echo: printf gives up on a write that SIGCHLD cuts short.
 
@@ -84,7 +84,12 @@ skip() {
 	echo "ok $TAP_COUNT - $1 # SKIP $2" >&3
 }
 
+# Every page is on the side of the direct map where it has to be.
+NODIRMAP_CHECK=/sys/kernel/debug/nodirmap_check
+check_ram() { tee /tmp/ram <$NODIRMAP_CHECK && grep -qx 'wrong 0' /tmp/ram; }
+
 plan() {
+	[ ! -e $NODIRMAP_CHECK ] || t "all of RAM is in the direct map or outside, as it has to be" check_ram
 	echo "1..$TAP_COUNT" >&3
 	[ "$TAP_FAILED" = 0 ]
 }

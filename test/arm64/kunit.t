@@ -14,4 +14,4 @@ case ${FLAVOUR:-} in
 esac
 
 boot_tap arm64_kunit -c 4 -m $MEM -t 600 -a kunit.enable=1 -- /scenario/kunit.sh nodirmap_convert \
-	nodirmap nodirmap_scrub nodirmap_folios nodirmap_fill mermap mermap_no_mm freetype nodirmap_blocks nodirmap_owner
+	nodirmap nodirmap_scrub nodirmap_folios nodirmap_fill mermap mermap_no_mm freetype nodirmap_blocks nodirmap_owner nodirmap_check

@@ -9,4 +9,4 @@ set -euo pipefail
 needs_bochs "the suites of KUnit on AMD"
 boot_tap amd_kunit -b amd -c 4 -m 1G -t 300 -a kunit.enable=1 -- /scenario/kunit.sh \
 	nodirmap_convert nodirmap nodirmap_scrub nodirmap_folios nodirmap_fill \
-	mermap mermap_no_mm freetype nodirmap_blocks nodirmap_owner
+	mermap mermap_no_mm freetype nodirmap_blocks nodirmap_owner nodirmap_check

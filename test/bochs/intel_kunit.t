@@ -8,4 +8,4 @@ set -euo pipefail
 needs_bochs "the suites of KUnit on Intel"
 boot_tap intel_kunit -b intel -c 4 -m 1G -t 300 -a kunit.enable=1 -- /scenario/kunit.sh \
 	nodirmap_convert nodirmap nodirmap_scrub nodirmap_folios nodirmap_fill \
-	mermap mermap_no_mm freetype nodirmap_blocks nodirmap_owner
+	mermap mermap_no_mm freetype nodirmap_blocks nodirmap_owner nodirmap_check

@@ -7,6 +7,6 @@ set -euo pipefail
 
 # what comes back into the direct map holds the pattern
 boot_tap kunit_page_poison -m 1G -t 300 -a "page_poison=1 kunit.enable=1" -- \
-	/scenario/kunit.sh nodirmap_blocks nodirmap_owner
+	/scenario/kunit.sh nodirmap_blocks nodirmap_owner nodirmap_check
 boot_tap absence_page_poison -m 512M -t 300 -a page_poison=1 -- \
 	/scenario/absence.sh page_poison=1
