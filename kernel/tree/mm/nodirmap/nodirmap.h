@@ -145,6 +145,7 @@ void nodirmap_close_blocks(struct nodirmap_blocks *blocks);
 void nodirmap_free_blocks(struct nodirmap_blocks *blocks);
 void nodirmap_set_wanted(struct nodirmap_owner *owner, struct address_space *mapping);
 bool __nodirmap_take_back(struct page *page);
+unsigned long nodirmap_count_holes(void);
 #else
 static inline bool nodirmap_enabled(void)
 {
@@ -204,7 +205,30 @@ static inline bool __nodirmap_take_back(struct page *page)
 {
 	return false;
 }
+
+static inline unsigned long nodirmap_count_holes(void)
+{
+	return 0;
+}
 #endif /* CONFIG_NODIRMAP_BLOCKS */
+
+/* check.c */
+
+/**
+ * struct nodirmap_sweep - all of RAM, compared with the direct map
+ * @in_blocks: Pages in page blocks that are outside.
+ * @single: Pages outside on their own.
+ * @holes: Pages that mappings own and do not use.
+ * @wrong: Pages that are not where they have to be.
+ */
+struct nodirmap_sweep {
+	unsigned long in_blocks;
+	unsigned long single;
+	unsigned long holes;
+	unsigned long wrong;
+};
+
+void nodirmap_sweep(struct nodirmap_sweep *sweep);
 
 /* May there be such a request?  Restricts what @gfp allows, and where to look. */
 static inline bool nodirmap_allowed(gfp_t *gfp, unsigned int order,

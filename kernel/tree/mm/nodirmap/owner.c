@@ -536,3 +536,22 @@ void nodirmap_free_blocks(struct nodirmap_blocks *blocks)
 	if (blocks)
 		kfree_rcu(blocks, rcu);
 }
+
+/**
+ * nodirmap_count_holes - count the free pages of owned blocks by their records
+ *
+ * Context: Process context.
+ * Return: How many there are; some that come or go meanwhile may be missing.
+ */
+unsigned long nodirmap_count_holes(void)
+{
+	struct nodirmap_block *block;
+	unsigned long nr, holes = 0;
+
+	guard(rcu)();
+
+	xa_for_each(&records, nr, block)
+		holes += bitmap_weight(block->free[STALE], pageblock_nr_pages) +
+			 bitmap_weight(block->free[CLEAR], pageblock_nr_pages);
+	return holes;
+}
