@@ -18,11 +18,18 @@ boots() {
 }
 
 module='insmod /modules/labfail.ko how'
+# reported REGEX: shell, which waits for the report, however slow the machine is.  Without
+# a report it gives up after some minutes.  Each line that it says is a sign of life.  The
+# end of each sleep gives RCU something to wait for.
+reported() {
+	echo "left=150; until dmesg | grep -qE '$1' || [ \$left = 0 ]; do
+		left=\$((left - 1)); echo no report yet; sleep 2; done"
+}
 boots warn 126 'WARNING: ' "$module=warn; exit 0"
 boots oops 125 'BUG: kernel NULL pointer' "$module=oops; exit 0"
-# the end of each sleep gives RCU something to wait for
-boots hang 126 'detected (expedited )?stall' \
-	"taskset 2 $module=hang & for i in 1 2 3 4 5 6; do sleep 2; done; exit 0" \
+stall='detected (expedited )?stall'
+boots hang 126 "$stall" "taskset 2 $module=hang & $(reported "$stall"); exit 0" \
 	-a rcupdate.rcu_cpu_stall_timeout=3
-boots task 126 'blocked for more than' \
-	"echo 2 >/proc/sys/kernel/hung_task_timeout_secs; $module=task & sleep 10; exit 0"
+blocked='blocked for more than'
+boots task 126 "$blocked" "echo 2 >/proc/sys/kernel/hung_task_timeout_secs
+	$module=task & $(reported "$blocked"); exit 0"
