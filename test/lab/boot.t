@@ -30,7 +30,8 @@ boots tap -- sh -c '. /tap.sh
 	T=2 t "too long" sleep 60
 	skip "other" "no disk"
 	plan'
-is "tap.sh reports each kind of end" "$out" "$(
+numbers='s/^# [0-9]+ sleep: S, [0-9]+ ticks in 1 s: (hrtimer_nanosleep) [^#]*$/# PID sleep: S, N ticks in 1 s: \1 .../'
+is "tap.sh reports each kind of end" "$(sed -E "$numbers" <<<"$out")" "$(
 	cat <<'END'
 ok 1 - good
 # why
@@ -38,6 +39,7 @@ ok 1 - good
 not ok 2 - bad
 ok 3 - not here # SKIP reason
 # Killed
+# PID sleep: S, N ticks in 1 s: hrtimer_nanosleep ...
 # killed: not done after 2 s
 not ok 4 - too long
 ok 5 - other # SKIP no disk
@@ -47,6 +49,23 @@ END
 ok "the output of each command is on the console" \
 	grep -q '^  | why' "$OUT/logs/lab_tap/console.log"
 is "a scenario with a failed test fails" "$status" 1
+for word in '  ! not done after 2 s:' 'wchan hrtimer_nanosleep' '  !   voluntary_ctxt_switches:' \
+	'  !   .*__x64_sys_clock_nanosleep+' 'sysrq: Show backtrace of all active CPUs'; do
+	ok "what was too slow is on the console: '$word'" grep -q "$word" "$OUT/logs/lab_tap/console.log"
+done
+# shellcheck disable=SC2016
+boots tap_limit -- sh -c '. /tap.sh
+	threads() { tap_limited 3 sh -c "echo working; sleep 60 & while :; do :; done"; }
+	t "in a function" threads
+	quick() { tap_limited 60 echo done; }
+	t "in time" quick
+	usleep 500000
+	echo "left: $(pidof sleep)" >&3
+	plan'
+like "a limit inside a function kills the same way, and names all threads" "$out" \
+	$'^# working\n(# Killed\n)?(# [0-9]+ sleep: S, [^\n]*\n)?# [0-9]+ sh: R, [1-9][0-9]* ticks in 1 s:\n'
+like "one that is in time passes, and nothing is left" "$out" \
+	$'# killed: not done after 3 s\nnot ok 1 - in a function\nok 2 - in time\nleft: \n1..2$'
 
 boots silent -- sh -c 'echo "ok 1 - a" >&3; echo 1..1 >&3; poweroff -f'
 is "an end without a status is a lost VM" "$status" 125

@@ -20,7 +20,7 @@ MAY_SKIP='^$'
 	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|KVM_X86_SW_PROTECTED_VM is not'
 
 must() {
-	timeout -s KILL 240 "$@" >/tmp/must.out 2>&1
+	tap_limited $((240 * ${TAP_SLOW:-1})) "$@" >/tmp/must.out 2>&1
 	status=$?
 	cat /tmp/must.out
 	if [ "$status" = 4 ] || grep '# SKIP' /tmp/must.out | grep -qv "$MAY_SKIP"; then

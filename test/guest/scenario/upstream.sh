@@ -27,8 +27,9 @@ word() {
 # Sets $result.
 run() {
 	echo "# $2"
-	timeout -s KILL "$1" sh -c "cd /$part && exec ./$2" >/tmp/out 2>&1 3>&- </dev/null
+	tap_limited "$1" sh -c "cd /$part && exec ./$2" >/tmp/out 2>&1 3>&- </dev/null
 	result=$(word $?)
+	[ "$result" != timeout ] || cat /tmp/tap.threads >>/tmp/out
 	tail -n 20 /tmp/out
 	echo "# $result: $2"
 }
