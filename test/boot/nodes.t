@@ -5,6 +5,6 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap nodes -c 4,sockets=2 -m 4G -t 600 -q "$(two_nodes 2G 2G)" -- /scenario/nodes.sh
-boot_tap nodes_nodirmap_off -c 4,sockets=2 -m 4G -t 600 -q "$(two_nodes 2G 2G)" -a nodirmap=off -- \
+boot_tap nodes -c 4,sockets=2 -m 4G -t 1500 -q "$(two_nodes 2G 2G)" -- /scenario/nodes.sh
+boot_tap nodes_nodirmap_off -c 4,sockets=2 -m 4G -t 1500 -q "$(two_nodes 2G 2G)" -a nodirmap=off -- \
 	/scenario/nodes.sh

@@ -5,4 +5,4 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap write_stress -c 4 -t 600 -- /scenario/write_stress.sh 150
+boot_tap write_stress -c 4 -t 1500 -- /scenario/write_stress.sh 150

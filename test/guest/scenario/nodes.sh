@@ -8,7 +8,7 @@
 
 # tap.sh reads this
 # shellcheck disable=SC2034
-T=240
+T=900
 for kind in gmem_mmap secretmem plain; do
 	t "NUMA: $kind is interleaved" boundaries interleave $kind
 done
