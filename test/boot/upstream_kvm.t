@@ -5,4 +5,4 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap upstream_kvm -m 4G -t 900 -- /scenario/upstream.sh compare kvm
+boot_tap upstream_kvm -m 4G -t 1800 -- /scenario/upstream.sh compare kvm

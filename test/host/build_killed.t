@@ -17,10 +17,10 @@ export STARTED=$FAKE/started
 
 free() { flock -n "$LOCK" true; }
 gone() { ! kill -0 "$(cat "$STARTED")" 2>/dev/null; }
-# within ten seconds
+# within a minute
 soon() {
 	local left
-	for ((left = 50; left > 0; left--)); do
+	for ((left = 300; left > 0; left--)); do
 		! "$@" || return 0
 		sleep 0.2
 	done

@@ -11,7 +11,7 @@ trap 'status=$?; rm -rf "$WORK"; tap_exit $status' EXIT
 # With a limit: what does not refuse goes on to everything.
 front() {
 	env -u MAKEFLAGS -u MFLAGS -u ARCH -u FLAVOUR OUT="$WORK" \
-		timeout 10 make -s -C "$TOP" "$@"
+		timeout 30 make -s -C "$TOP" "$@"
 }
 
 # What would run, without running it.

@@ -15,7 +15,7 @@ unset MAKEFLAGS MAKELEVEL LD_PRELOAD
 O=$WORK/o
 VMM=$O/bin/run_vmm
 QEMU=(qemu-system-x86_64 -accel kvm -nodefaults -display none -no-reboot)
-PATIENCE=30
+PATIENCE=120
 
 clean_up() {
 	local pid

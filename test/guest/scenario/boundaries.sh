@@ -110,7 +110,7 @@ echo 1 >/proc/sys/vm/drop_caches
 MAPPED=$(boundaries mapped)
 # tap.sh reads this
 # shellcheck disable=SC2034
-T=240
+T=600
 # the kernel's own share of a fresh machine leaves room
 # where a VM's memory is differs from time to time
 for nth in first second third; do

@@ -11,7 +11,7 @@ meminfo() { sed -n "s/^$1: *\([0-9]*\) kB/\1/p" /proc/meminfo; }
 
 # planted OUTPUT: until a VM says there that its secret is in its memory
 planted() {
-	left=100
+	left=300
 	until grep -q planted "$1"; do
 		left=$((left - 1))
 		[ "$left" -gt 0 ] || return 1

@@ -10,7 +10,7 @@
 no_oom() { [ "$(vmstat oom_kill)" = 0 ]; }
 
 # shellcheck disable=SC2034 # T is for tap.sh
-T=180
+T=600
 t "most of the memory is used out of the map, and given back" \
 	pressure churn gmem_mmap "$(($(meminfo MemAvailable) * 8 / 10 / 1024))" 1
 t "then 90 % of it can be had as ordinary memory" pressure hog 90

@@ -153,7 +153,7 @@ holes() {
 
 # Pages go back when the VMM's memory is torn down, which takes its time.
 holes_are() {
-	left=60
+	left=300
 	while found=$(holes) && [ "$found" != "$1" ] && [ "$left" -gt 0 ]; do
 		left=$((left - 1))
 		sleep 1

@@ -34,7 +34,7 @@ claim() {
 start() {
 	"$@" >/tmp/out 2>&1 &
 	echo $! >/tmp/pid
-	left=60
+	left=300
 	until grep -q '^ready' /tmp/out; do
 		left=$((left - 1))
 		if [ "$left" = 0 ] || ! kill -0 "$(cat /tmp/pid)"; then
