@@ -124,11 +124,6 @@ void area_find_frames(struct area *area)
 	}
 }
 
-static bool is_blank(const uint8_t *page)
-{
-	return !page[0] && !memcmp(page, page + 1, page_bytes() - 1);
-}
-
 bool area_read(const struct area *area, int mem, uint64_t page,
 	       uint8_t *ret_page)
 {
@@ -191,7 +186,7 @@ static void compare(const struct judging *j, uint64_t start, uint64_t length)
 	for (uint64_t i = 0; i < length; i++) {
 		const uint8_t *own = j->own + i * page_bytes();
 
-		if (is_blank(own))
+		if (page_is_zero(own))
 			j->mark[start + i] |= BLANK;
 		else if (same_contents(own, j->kernels + i * page_bytes()))
 			j->mark[start + i] |= IN_CORE;

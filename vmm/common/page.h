@@ -2,7 +2,9 @@
 #ifndef OFFMAP_PAGE_H
 #define OFFMAP_PAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The largest that any machine has: for buffers. */
@@ -19,6 +21,11 @@ static uint64_t page_bytes(void)
 static inline uint64_t page_round(uint64_t size)
 {
 	return (size + page_bytes() - 1) & ~(page_bytes() - 1);
+}
+
+static inline bool page_is_zero(const uint8_t *page)
+{
+	return !page[0] && !memcmp(page, page + 1, page_bytes() - 1);
 }
 
 #endif

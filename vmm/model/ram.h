@@ -32,6 +32,12 @@ int ram_move(struct host *host, int vm, const struct block *block, uint64_t addr
 /* The other way round: ordinary memory with the same contents. */
 int ram_expose(struct host *host, const struct block *block, uint64_t addr, uint64_t size);
 
+/* A new one, for a VM.  0, or -errno with the reason. */
+int ram_create(struct host *host, int vm, uint64_t size, struct backing **ret_backing,
+	       char ret_why[RAM_WHY]);
+/* A part of it, in this process; NULL with errno. */
+uint8_t *ram_map(const struct backing *backing, uint64_t offset, uint64_t size);
+
 /* Frees pages; allocates them. */
 int ram_discard(const struct backing *backing, uint64_t offset, uint64_t size);
 int ram_allocate(const struct backing *backing, uint64_t offset, uint64_t size);
