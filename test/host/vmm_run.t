@@ -41,10 +41,10 @@ gives() {
 	}
 }
 
-# does CLAIM CASE: of run_vmm
+# does CLAIM CASE [option of offmap run]: of run_vmm
 does() {
 	local out status=0
-	out=$(run -- "$VMM" "$2" 2>&1) || status=$?
+	out=$(run "${@:3}" -- "$VMM" "$2" 2>&1) || status=$?
 	case $status in
 	0) tap_pass "$1" ;;
 	77) skip "$1" "$out" ;;
@@ -70,7 +70,14 @@ starts() {
 	PID=$!
 }
 said() { grep -aq "$1" "$WORK/said"; }
-protected_in() { grep -c kvm-gmem "/proc/$1/maps"; }
+# MiB of a process that are guest_memfd
+protected_in() {
+	local range what sum=0
+	while read -r range what; do
+		[[ $what != *kvm-gmem* ]] || sum=$((sum + 0x${range#*-} - 0x${range%-*}))
+	done <"/proc/$1/maps"
+	echo $((sum >> 20))
+}
 gone() { ! kill -0 "$1"; }
 # The task of the process, which is the other one with its memory.
 task_of() {
@@ -90,14 +97,17 @@ supervisor_of() {
 }
 
 # boots MACHINE OPTIONS...: SeaBIOS comes to its end, on protected memory
-boots() {
-	local machine=$1 status=0
+boots() { boots_to 'No bootable device' "$OFFMAP" run -- "${QEMU[@]}" -M "$@"; }
+
+# boots_to TEXT command...: QEMU's SeaBIOS, or what it starts, says this
+boots_to() {
+	local text=$1 status=0
 	shift
 	rm -f "$WORK/bios"
-	starts "$OFFMAP" run -- "${QEMU[@]}" -M "$machine" -m 256 -chardev "file,id=bios,path=$WORK/bios" \
-		-device isa-debugcon,iobase=0x402,chardev=bios "$@"
-	soon grep -aq 'No bootable device' "$WORK/bios" || status=1
-	[ "$(protected_in "$PID")" -ge 2 ] || status=1
+	starts "$@" -m 256 -chardev "file,id=bios,path=$WORK/bios" \
+		-device isa-debugcon,iobase=0x402,chardev=bios
+	soon grep -aq "$text" "$WORK/bios" || status=1
+	[ "$(protected_in "$PID")" -ge 255 ] || status=1
 	cat "$WORK/said"
 	kill -9 "$PID"
 	wait "$PID" 2>/dev/null || :
@@ -152,10 +162,14 @@ does "other memory is mapped over a slot" map_over
 does "a VM is made anew with the same memory" new_vm
 does "the VMM changes its user" setuid
 does "signals without SA_RESTART" signals
+does "a back end has the guest's memory by its descriptor" share --share-guest-memfd
 does "int 0x80, x32 and odd requests do not get around it" around
 
 ok "a slot that cannot be: 125, with the reason" \
 	gives 125 'a page can be in one slot only' run -- "$VMM" alias
+ok "a back end that had the memory before: 125, with the reason" \
+	gives 125 'shared memfd that process [0-9]* has already' \
+	run --share-guest-memfd -- "$VMM" share_late
 ok "no slot: nothing to say" gives 0 '' run -- "$VMM" no_slot
 ok "no VM: 125, and it is said" gives 125 'no VM was made' run -- true
 ok "no VM, permissive: it is said" gives 0 'no VM was made' run --permissive -- true
@@ -226,6 +240,34 @@ fi
 ok "QEMU with a shared memfd, as for vhost-user: 125, with the reason" \
 	gives 125 'shared memfd, as for vhost-user' run -- "${QEMU[@]}" -M q35,memory-backend=ram -m 64 \
 	-object memory-backend-memfd,id=ram,size=64M,share=on
+# vhost-user-blk: the guest's first program says what is in the second sector
+BACKED=(-object "memory-backend-memfd,id=ram,size=256M,share=on"
+	-chardev "socket,id=disk,path=$WORK/disk.sock" -device "vhost-user-blk-pci,chardev=disk")
+back_end() {
+	{
+		printf '\xfc\x31\xc0\x8e\xd8\x8e\xc0\xb8\x01\x02\xb9\x02\x00\xb6\x00\xbb\x00\x80'
+		printf '\xcd\x13\xbe\x00\x80\xba\x02\x04\xac\x84\xc0\x74\x03\xee\xeb\xf8\xf4\xeb\xfd'
+	} >"$WORK/disk"
+	truncate -s 510 "$WORK/disk"
+	printf '\x55\xaaread from the disk' >>"$WORK/disk"
+	truncate -s 1M "$WORK/disk"
+	qemu-storage-daemon --blockdev "driver=file,node-name=disk,filename=$WORK/disk" \
+		--export "vhost-user-blk,id=disk,addr.type=unix,addr.path=$WORK/disk.sock,node-name=disk" \
+		>"$WORK/back_end" 2>&1 &
+	soon test -S "$WORK/disk.sock" || cat "$WORK/back_end"
+}
+for machine in q35 pc; do
+	claim="QEMU $machine boots a disk of vhost-user-blk, with --share-guest-memfd"
+	if ! needs qemu-storage-daemon; then
+		skip "$claim" "$why"
+		continue
+	fi
+	back_end
+	DAEMON=$!
+	ok "$claim" boots_to 'read from the disk' "$OFFMAP" run --share-guest-memfd -- \
+		"${QEMU[@]}" -M "$machine,memory-backend=ram" "${BACKED[@]}"
+	kill "$DAEMON" 2>/dev/null || :
+done
 truncate -s 64M "$WORK/ram"
 ok "QEMU with a shared file: 125, with the reason" \
 	gives 125 "shared mapping of $WORK/ram" run -- "${QEMU[@]}" -M q35,memory-backend=ram -m 64 \

@@ -14,6 +14,9 @@ static void usage(FILE *to)
 	      "Starts a VMM with its guest memory out of the host kernel's direct map.\n"
 	      "  --strict       stop it if a part of the memory cannot be (default)\n"
 	      "  --permissive   say so and go on\n"
+	      "  --share-guest-memfd\n"
+	      "                 let vhost-user back ends have the memory as guest_memfd, where\n"
+	      "                 the VMM shares it as a memfd\n"
 	      "  --verbose      say what is protected\n"
 	      "exit status: that of the VMM; 125 the command line is wrong, offmap refused or\n"
 	      "stopped the VMM, or it ended without a VM; 126 the VMM cannot be run; 127 it is\n"
@@ -52,6 +55,7 @@ int cmd_run(int argc, char **argv)
 	static const struct option options[] = {
 		{ "strict", no_argument, NULL, 's' },
 		{ "permissive", no_argument, NULL, 'p' },
+		{ "share-guest-memfd", no_argument, NULL, 'g' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -66,6 +70,9 @@ int cmd_run(int argc, char **argv)
 			break;
 		case 'p':
 			run.permissive = true;
+			break;
+		case 'g':
+			run.share = true;
 			break;
 		case 'v':
 			run.verbose = true;

@@ -62,6 +62,8 @@ static int make_room(struct blocks *blocks, size_t nr)
 
 	if (blocks->nr + nr <= blocks->space)
 		return 0;
+	if (blocks->nr + nr > space)
+		space = blocks->nr + nr;
 	more = realloc(blocks->block, space * sizeof(*more));
 	if (!more)
 		return -ENOMEM;
@@ -71,9 +73,9 @@ static int make_room(struct blocks *blocks, size_t nr)
 }
 
 /* Two for the ends that a cut leaves. */
-int blocks_make_room(struct blocks *blocks)
+int blocks_make_room(struct blocks *blocks, size_t nr)
 {
-	return make_room(blocks, 2 + 1);
+	return make_room(blocks, 2 + nr);
 }
 
 static void insert(struct blocks *blocks, size_t at, const struct block *block)

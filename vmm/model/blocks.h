@@ -22,6 +22,8 @@ struct backing {
 	unsigned int refs;
 	/* serial of the VM: KVM gives it to no other */
 	uint64_t owner;
+	/* other processes may have it from the VMM */
+	bool shared;
 };
 
 struct block {
@@ -53,8 +55,11 @@ const struct block *blocks_at(const struct blocks *blocks, uint64_t addr);
 uint64_t blocks_run(const struct blocks *blocks, uint64_t addr, uint64_t end,
 		    const struct block **ret_block);
 
-/* Room for one blocks_cut() and one blocks_add(), which do not fail then.  0 or -ENOMEM. */
-int blocks_make_room(struct blocks *blocks);
+/*
+ * Room for one blocks_cut() and so many blocks_add(), which do not fail then.
+ * 0 or -ENOMEM.
+ */
+int blocks_make_room(struct blocks *blocks, size_t nr);
 
 /* Takes a reference to its backing.  0, -ENOMEM, -EEXIST if it overlaps. */
 int blocks_add(struct blocks *blocks, const struct block *block);

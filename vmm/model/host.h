@@ -12,8 +12,9 @@
 #include <sys/types.h>
 
 struct host {
-	/* a process that has this address space, for /proc/PID */
+	/* a process that has this address space, for /proc/PID, and the VMM's own */
 	pid_t pid;
+	pid_t vmm;
 	/*
 	 * Makes a system call there: its result, or -errno.  vm is a
 	 * descriptor of this process that takes the place of the first
@@ -27,6 +28,14 @@ struct host {
 	int (*write)(struct host *host, uint64_t addr, const void *data, size_t size);
 	/* A descriptor of the host as one of this process, or -errno. */
 	int (*take)(struct host *host, int fd);
+	/*
+	 * The VMM's own descriptors, while it waits for the call that is served.
+	 * borrow() has one as one of this process, or -errno; lend() puts one of
+	 * this process in the place of one, 0 or -errno.  NULL: shared memfds
+	 * are refused.
+	 */
+	int (*borrow)(struct host *host, int number);
+	int (*lend)(struct host *host, int number, int fd, bool close_at_exec);
 	/* Has a guest run already? */
 	bool (*guest_runs)(struct host *host);
 };

@@ -7,6 +7,7 @@
 #include "model.h"
 #include "ram.h"
 #include "say.h"
+#include "share.h"
 
 /* Another slot with the same memory behind it. */
 static uint64_t alias_run(struct model *model, const struct slot *self, uint64_t addr, uint64_t end,
@@ -78,9 +79,11 @@ static int expose(struct model *model, const struct vm *vm, const struct block *
 	const struct block old = *block;
 	int err, again;
 
+	if (old.backing->shared && !old.window)
+		say("warning: other processes that have this memory see no more of it");
 	err = pieces_for_range(model, addr, until, pieces_uninstall);
 	if (!err)
-		err = blocks_make_room(&model->blocks);
+		err = blocks_make_room(&model->blocks, 1);
 	if (!err)
 		err = ram_expose(model->host, &old, addr, until - addr);
 	if (!err)
@@ -101,54 +104,107 @@ static bool is_free(const struct model *model, uint64_t addr, uint64_t until)
 	       (blocks_run(&model->blocks, addr, until, &block) == until && !block);
 }
 
-/* As blocks that end where the first MiB of the guest does. */
-static int add_parts(struct model *model, const struct slot *slot, struct backing *backing,
-		     uint64_t from, uint64_t to)
+/* How many blocks a range may become. */
+#define MOST_PARTS 3
+
+/* As blocks that are in the guest's first MiB, which is from zero on, or not. */
+static int add_parts(struct model *model, uint64_t zero, struct backing *backing,
+		     uint64_t offset, uint64_t from, uint64_t to)
 {
-	uint64_t window = slot->addr + (WINDOW_END - slot->gpa), until;
-	bool below = slot->gpa < WINDOW_END;
+	uint64_t window = zero + WINDOW_END, until;
 	int err = 0;
 
 	for (uint64_t addr = from; !err && addr < to; addr = until) {
-		until = below && addr < window && window < to ? window : to;
+		until = addr < zero && zero < to ? zero : to;
+		if (addr < window && window < until)
+			until = window;
 		err = blocks_add(&model->blocks, &(struct block){
 			.addr = addr, .size = until - addr, .backing = backing,
-			.offset = addr - from, .window = below && addr < window });
+			.offset = offset + (addr - from), .window = addr - zero < WINDOW_END });
+	}
+	return err;
+}
+
+/* All mappings of a memfd; a block is in the first MiB by the one that has the slot. */
+static int protect_shared(struct model *model, struct vm *vm, const struct slot *slot,
+			  const struct share *share, char why[RAM_WHY])
+{
+	struct backing *backing;
+	int err = blocks_make_room(&model->blocks, MOST_PARTS * share->nr_vmas);
+
+	for (size_t i = 0; !err && i < share->nr_vmas; i++) {
+		if (!is_free(model, share->vma[i].start, share->vma[i].end)) {
+			snprintf(why, RAM_WHY, "a part of its shared memfd is in another slot");
+			err = -EPERM;
+		}
+	}
+	if (!err)
+		err = share_protect(model->host, vm->fd, share, &backing, why);
+	if (err)
+		return err;
+	backing->owner = vm->serial;
+	for (size_t i = 0; !err && i < share->nr_vmas; i++) {
+		const struct ram_vma *vma = &share->vma[i];
+		bool has_slot = vma->start <= slot->addr && slot->addr < vma->end;
+
+		err = add_parts(model, has_slot ? slot->addr - slot->gpa : vma->end, backing,
+				vma->offset, vma->start, vma->end);
 	}
 	return err;
 }
 
 /*
- * A range becomes a guest_memfd.  What cannot be cut, such as a huge page of
- * hugetlbfs, is moved whole, and the rest of it waits for its own slot.
+ * What cannot be cut, such as a huge page of hugetlbfs, is moved whole, and the
+ * rest of it waits for its own slot.
  */
-static int protect(struct model *model, struct vm *vm, const struct slot *slot,
-		   uint64_t addr, uint64_t until)
+static int protect_own(struct model *model, struct vm *vm, const struct slot *slot,
+		       uint64_t addr, uint64_t until, char why[RAM_WHY])
 {
-	uint64_t gpa = slot->gpa + (addr - slot->addr), from = addr, to = until;
+	uint64_t from = addr, to = until;
 	struct backing *backing;
-	char why[RAM_WHY];
-	int err;
+	int err = ram_extent(model->host, &from, &to, why);
 
-	/* once it is moved, a lack of memory must not leave it unknown */
-	err = blocks_make_room(&model->blocks);
-	if (err)
-		return err;
-	err = ram_extent(model->host, &from, &to, why);
 	if (!err && (!is_free(model, from, addr) || !is_free(model, until, to))) {
-		snprintf(why, sizeof(why), "its huge page is in another slot, in part");
+		snprintf(why, RAM_WHY, "its huge page is in another slot, in part");
 		err = -EPERM;
 	}
 	if (!err)
 		err = ram_protect(model->host, vm->fd, from, to - from, &backing, why);
+	if (err)
+		return err;
+	backing->owner = vm->serial;
+	return add_parts(model, slot->addr - slot->gpa, backing, 0, from, to);
+}
+
+/* A range becomes a guest_memfd. */
+static int protect(struct model *model, struct vm *vm, const struct slot *slot,
+		   uint64_t addr, uint64_t until)
+{
+	uint64_t gpa = slot->gpa + (addr - slot->addr);
+	char why[RAM_WHY] = "out of memory";
+	struct share share;
+	int err;
+
+	/* once it is moved, a lack of memory must not leave it unknown */
+	err = blocks_make_room(&model->blocks, MOST_PARTS);
+	if (err)
+		return err;
+	err = share_find(model->host, addr, until, &share, why);
+	if (err > 0) {
+		err = protect_shared(model, vm, slot, &share, why);
+		share_end(&share);
+	} else if (!err) {
+		err = protect_own(model, vm, slot, addr, until, why);
+	}
+	if (err == -ENOTRECOVERABLE) {
+		say("the VMM is stopped: %s", why);
+		model->stopped = true;
+		return -EPERM;
+	}
 	if (err) {
 		err = policy_refuse(model, slot, addr, until, why);
 		return err ? err : mark_plain(model, vm, addr, until, false);
 	}
-	backing->owner = vm->serial;
-	err = add_parts(model, slot, backing, from, to);
-	if (err)
-		return err;
 	say_verbose("guest memory 0x%" PRIx64 "-0x%" PRIx64 " is out of the direct map",
 		    gpa, gpa + (until - addr) - 1);
 	return 0;
@@ -164,10 +220,15 @@ static int adopt(struct model *model, struct vm *vm, const struct slot *slot, ui
 	char why[RAM_WHY];
 	int err;
 
-	err = blocks_make_room(&model->blocks);
+	err = blocks_make_room(&model->blocks, 1);
 	if (err)
 		return err;
-	err = ram_move(model->host, vm->fd, &old, addr, until - addr, &new.backing, why);
+	if (old.backing->shared) {
+		snprintf(why, sizeof(why), "other processes have it, and it is of another VM");
+		err = -EPERM;
+	} else {
+		err = ram_move(model->host, vm->fd, &old, addr, until - addr, &new.backing, why);
+	}
 	if (err) {
 		err = policy_refuse(model, slot, addr, until, why);
 		return err ? err : expose(model, vm, &old, addr, until);

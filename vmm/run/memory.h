@@ -25,6 +25,10 @@ struct memory {
 	/* where the task's box is */
 	uint64_t box;
 	uint32_t magic;
+	/* the call that is served, for which a thread of the VMM waits */
+	int listener;
+	uint64_t call;
+	pid_t caller;
 };
 
 /* remote.c: the task makes system calls */
@@ -39,6 +43,10 @@ long remote_map(struct memory *memory, int fd, uint64_t size, int prot, int flag
  * socket and leaves it no more than it needs.  0 or -errno.
  */
 int remote_adopt(struct memory *memory);
+/* From now on the VMM's own descriptors may be had, and replaced. */
+void remote_share(struct memory *memory);
+/* The descriptor of a thread as one of ours, whatever becomes of that one; or -errno. */
+int remote_take(pid_t thread, int fd);
 /* The task ends, and the descriptors of VMs are closed. */
 void remote_end(struct memory *memory);
 

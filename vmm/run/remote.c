@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -16,6 +17,11 @@
 #include "arch.h"
 #include "memory.h"
 #include "task_abi.h"
+
+/* Linux 6.9 */
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL
+#endif
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -96,6 +102,42 @@ static int host_take(struct host *host, int fd)
 	int taken = syscall(SYS_pidfd_getfd, memory_of(host)->task_pidfd, fd, 0);
 
 	return taken < 0 ? -errno : taken;
+}
+
+int remote_take(pid_t thread, int fd)
+{
+	int pidfd = syscall(SYS_pidfd_open, thread, PIDFD_THREAD), taken;
+
+	if (pidfd < 0)
+		return -errno;
+	taken = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	if (taken < 0)
+		taken = -errno;
+	close(pidfd);
+	return taken;
+}
+
+static int host_borrow(struct host *host, int number)
+{
+	return remote_take(memory_of(host)->caller, number);
+}
+
+/* The kernel puts it into the table of the thread that waits. */
+static int host_lend(struct host *host, int number, int fd, bool close_at_exec)
+{
+	const struct memory *memory = memory_of(host);
+	struct seccomp_notif_addfd add = {
+		.id = memory->call, .flags = SECCOMP_ADDFD_FLAG_SETFD, .srcfd = fd,
+		.newfd = number, .newfd_flags = close_at_exec ? O_CLOEXEC : 0,
+	};
+
+	return ioctl(memory->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0 ? -errno : 0;
+}
+
+void remote_share(struct memory *memory)
+{
+	memory->host.borrow = host_borrow;
+	memory->host.lend = host_lend;
 }
 
 /* What the task may do from now on, whoever writes to its memory. */
@@ -220,7 +262,7 @@ int remote_adopt(struct memory *memory)
 	int theirs = memory->socket, err;
 
 	memory->host = (struct host){
-		.pid = memory->task, .call = host_calls, .scratch = host_scratch,
+		.pid = memory->task, .vmm = memory->vmm, .call = host_calls, .scratch = host_scratch,
 		.read = host_read, .write = host_write, .take = host_take,
 	};
 	memory->vmm_pidfd = syscall(SYS_pidfd_open, memory->vmm, 0);

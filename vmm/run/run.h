@@ -14,6 +14,8 @@
 struct run_options {
 	bool permissive;
 	bool verbose;
+	/* whoever has a shared memfd of the VMM's gets the guest_memfd */
+	bool share;
 };
 
 /* The exit status of a VMM that was stopped or never started. */

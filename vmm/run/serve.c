@@ -15,11 +15,6 @@
 #include "say.h"
 #include "serve.h"
 
-/* Linux 6.9 */
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL
-#endif
-
 /* In /proc/PID/stat, from behind the name on: ticks that a guest has run. */
 #define STAT_GUEST_TIME 41
 
@@ -51,10 +46,13 @@ static bool guest_runs(struct host *host)
 	return at && strtoull(at, NULL, 10) > 0;
 }
 
-void serve_start(struct memory *memory, bool permissive)
+void serve_start(struct memory *memory, const struct run_options *options)
 {
 	memory->host.guest_runs = guest_runs;
-	memory->model = (struct model){ .host = &memory->host, .permissive = permissive };
+	if (options->share)
+		remote_share(memory);
+	memory->model = (struct model){
+		.host = &memory->host, .permissive = options->permissive };
 }
 
 static void forget_vm(struct memory *memory, struct vm *vm)
@@ -126,20 +124,6 @@ void serve_look(struct memory *memory)
 	}
 	if (memory->model.blocks.nr)
 		model_reconcile(&memory->model, NULL, NULL);
-}
-
-/* The descriptor of a thread as one of ours, whatever becomes of that one. */
-static int take_fd(pid_t thread, int fd)
-{
-	int pidfd = syscall(SYS_pidfd_open, thread, PIDFD_THREAD), taken;
-
-	if (pidfd < 0)
-		return -errno;
-	taken = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-	if (taken < 0)
-		taken = -errno;
-	close(pidfd);
-	return taken;
 }
 
 static bool is_vm(int fd)
@@ -228,7 +212,7 @@ static int64_t vm_ioctl(struct memory *memory, int listener, int vm,
 
 static int64_t serve_ioctl(struct memory *memory, int listener, const struct seccomp_notif *call)
 {
-	int fd = take_fd(call->pid, call->data.args[0]), vm;
+	int fd = remote_take(call->pid, call->data.args[0]), vm;
 	int64_t ret;
 
 	if (fd < 0)
@@ -255,7 +239,7 @@ static int64_t map_fixed(struct memory *memory, const struct seccomp_notif *call
 	const __u64 *arg = call->data.args;
 	uint64_t size = page_round(arg[1]);
 	bool anonymous = arg[3] & MAP_ANONYMOUS;
-	int fd = anonymous ? -1 : take_fd(call->pid, arg[4]);
+	int fd = anonymous ? -1 : remote_take(call->pid, arg[4]);
 	long at, ret;
 
 	if (!anonymous && fd < 0)
@@ -320,6 +304,9 @@ enum served serve_call(struct memory *memory, int listener, const struct seccomp
 {
 	enum served served = SERVE_DONE;
 
+	memory->listener = listener;
+	memory->call = call->id;
+	memory->caller = call->pid;
 	if (call->data.nr == SYS_ioctl)
 		*ret_result = serve_ioctl(memory, listener, call);
 	else

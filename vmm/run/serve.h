@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "memory.h"
+#include "run.h"
 
 enum served {
 	/* the VMM may make the call itself: it has no pointer to race with */
@@ -18,7 +19,7 @@ enum served {
 	SERVE_STOP,
 };
 
-void serve_start(struct memory *memory, bool permissive);
+void serve_start(struct memory *memory, const struct run_options *options);
 void serve_end(struct memory *memory);
 
 bool serve_is_create_vm(const struct seccomp_notif *call);

@@ -92,7 +92,7 @@ static bool add_task(pid_t thread, pid_t vmm)
 
 	if (!memory)
 		return false;
-	serve_start(memory, run.options.permissive);
+	serve_start(memory, &run.options);
 	memory->next = memories;
 	memories = memory;
 	return true;

@@ -113,6 +113,16 @@ static int direct_take(struct host *host, int fd)
 	return taken < 0 ? -errno : taken;
 }
 
+static int lend_fails_in;
+
+static int direct_lend(struct host *host, int number, int fd, bool close_at_exec)
+{
+	(void)host;
+	if (lend_fails_in && !--lend_fails_in)
+		return -EMFILE;
+	return dup3(fd, number, close_at_exec ? O_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
 static bool direct_runs(struct host *host)
 {
 	(void)host;
@@ -142,9 +152,18 @@ void direct_start(bool be_permissive)
 		model_forget_all(&model);
 	permissive = be_permissive;
 	runs = false;
-	host.pid = getpid();
+	host.pid = host.vmm = getpid();
+	host.borrow = NULL;
+	host.lend = NULL;
 	model = (struct model){ .host = &host, .permissive = permissive };
 	inside = false;
+}
+
+void direct_share(int fails_at)
+{
+	host.borrow = direct_take;
+	host.lend = direct_lend;
+	lend_fails_in = fails_at;
 }
 
 static int result(int err)

@@ -7,4 +7,7 @@
 /* From now on this process is a VMM below a new model; forgets all VMs. */
 void direct_start(bool permissive);
 
+/* Shared memfds become guest_memfds; the nth descriptor from now cannot: 0: all can. */
+void direct_share(int fails_at);
+
 #endif

@@ -286,6 +286,166 @@ static void case_shared_memfd_permissive(void)
 	must(pread(memfd, &byte, 1, MIB) == 1 && byte == 9 && !is_protected(17 * MIB));
 }
 
+static uint8_t *map_memfd(int memfd, uint64_t offset, uint64_t size)
+{
+	uint8_t *ram = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, offset);
+
+	must(ram != MAP_FAILED);
+	return ram;
+}
+
+static int new_memfd(void)
+{
+	int memfd = memfd_create("backend", 0);
+
+	must(memfd >= 0 && !ftruncate(memfd, RAM));
+	return memfd;
+}
+
+/* A back end maps what the VMM has for it, and sees what the guest has there. */
+static void must_be_shared(int memfd, uint64_t offset, uint64_t gpa)
+{
+	uint8_t *seen = map_memfd(memfd, 0, RAM);
+
+	must_be_one(gpa, seen + offset);
+	munmap(seen, RAM);
+}
+
+static void case_share(void)
+{
+	int memfd = new_memfd(), again = fcntl(memfd, F_DUPFD_CLOEXEC, 0);
+	uint8_t *ram = map_memfd(memfd, 0, RAM);
+
+	direct_share(0);
+	ram[3 * MIB] = 3;
+	/* q35: two slots, of which one becomes read-only in part */
+	must(!set_slot(0, 0, 0, 0xa0000, ram));
+	must(!set_slot(1, 0, 0xc0000, RAM - 0xc0000, ram + 0xc0000));
+	must(is_protected(0) && is_protected(0xe0000) && guest_byte(3 * MIB) == 3);
+	must(!fcntl(memfd, F_GETFD) && fcntl(again, F_GETFD) == FD_CLOEXEC);
+	must_be_shared(memfd, 0xe0000, 0xe0000);
+	must_be_shared(again, 5 * MIB, 5 * MIB);
+	must(!set_slot(1, 0, 0, 0, ram));
+	must(!set_slot(1, KVM_MEM_READONLY, 0xc0000, 0x20000, ram + 0xc0000));
+	must(!set_slot(2, 0, 0xe0000, RAM - 0xe0000, ram + 0xe0000));
+	must(!is_protected(0xc0000) && is_protected(0xe0000) && is_protected(MIB));
+	must_be_shared(memfd, 0, 0);
+	must_be_shared(memfd, 0xe0000, 0xe0000);
+	must_be_shared(memfd, RAM - 1, RAM - 1);
+	must(!madvise(ram + 2 * MIB, 2 * MIB, MADV_REMOVE) && guest_byte(3 * MIB) == 0);
+}
+
+/* As Firecracker: one memfd, with several mappings and a slot for each. */
+static void case_share_two_mappings(void)
+{
+	int memfd = new_memfd();
+	uint8_t *high = map_memfd(memfd, 6 * MIB, 2 * MIB), *low = map_memfd(memfd, 0, 6 * MIB);
+
+	direct_share(0);
+	high[MIB] = 7;
+	must(!set_slot(1, 0, 64 * MIB, 2 * MIB, high) && !set_slot(0, 0, 0, 6 * MIB, low));
+	must(is_protected(0) && is_protected(64 * MIB) && guest_byte(65 * MIB) == 7);
+	must_be_shared(memfd, 2 * MIB, 2 * MIB);
+	must_be_shared(memfd, 7 * MIB, 65 * MIB);
+}
+
+static void case_share_in_part(void)
+{
+	uint8_t *ram = map_memfd(new_memfd(), 0, RAM - MIB);
+
+	direct_share(0);
+	set_slot(0, 0, 0, RAM - MIB, ram);
+	must(false);
+}
+
+static void case_share_private(void)
+{
+	int memfd = new_memfd();
+	uint8_t *ram = map_memfd(memfd, 0, RAM);
+
+	direct_share(0);
+	must(mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE, memfd, 0) != MAP_FAILED);
+	set_slot(0, 0, 0, RAM, ram);
+	must(false);
+}
+
+/* It has it in one of two ways. */
+static void share_late(bool mapped)
+{
+	int memfd = new_memfd(), ends[2];
+	uint8_t *ram = map_memfd(memfd, 0, RAM);
+	char byte;
+
+	direct_share(0);
+	must(!pipe(ends));
+	if (!fork()) {
+		if (mapped)
+			close(memfd);
+		else
+			munmap(ram, RAM);
+		must(write(ends[1], "", 1) == 1);
+		/* until this process ends */
+		close(ends[1]);
+		while (getppid() != 1)
+			usleep(1000);
+		_exit(0);
+	}
+	must(read(ends[0], &byte, 1) == 1);
+	set_slot(0, 0, 0, RAM, ram);
+	must(false);
+}
+
+static void case_share_late(void)
+{
+	share_late(false);
+}
+
+static void case_share_late_mapped(void)
+{
+	share_late(true);
+}
+
+static void case_share_new_vm(void)
+{
+	uint8_t *ram = map_memfd(new_memfd(), 0, RAM);
+
+	direct_share(0);
+	must(!set_slot(0, 0, 16 * MIB, RAM, ram));
+	close(vm);
+	vm = ioctl(open("/dev/kvm", O_RDWR), KVM_CREATE_VM, 0UL);
+	must(vm >= 0);
+	set_slot(0, 0, 16 * MIB, RAM, ram);
+	must(false);
+}
+
+/* Whatever fails, the VMM has its memfd as before. */
+static void share_fails(int lend, int map)
+{
+	int memfd = new_memfd(), again = dup(memfd);
+	uint8_t *ram = map_memfd(memfd, 0, RAM), byte;
+
+	must(again >= 0);
+	ram[MIB] = 5;
+	direct_share(lend);
+	fail_mmap_in = map;
+	must(!set_slot(0, 0, 16 * MIB, RAM, ram) && !is_protected(16 * MIB));
+	must(!fail_mmap_in && guest_byte(17 * MIB) == 5);
+	must(!fake_guest_write(vm, 17 * MIB, 9));
+	must(pread(memfd, &byte, 1, MIB) == 1 && byte == 9);
+	must(pread(again, &byte, 1, MIB) == 1 && byte == 9);
+	must_be_shared(again, MIB, 17 * MIB);
+}
+
+static void case_share_lend_fails(void)
+{
+	share_fails(2, 0);
+}
+
+static void case_share_map_fails(void)
+{
+	share_fails(0, 1);
+}
+
 /* A page that is not there yet would be asked of this program. */
 static uint8_t *ram_of_userfaultfd(void)
 {
@@ -695,6 +855,20 @@ static const struct model_case {
 	{ "a shared file stops the VMM, and is named", case_shared_file, false, "/var/tmp/offmap-test-" },
 	{ "a shared memfd stops the VMM", case_shared_memfd, false, "vhost-user" },
 	{ "a shared memfd stays, permissive", case_shared_memfd_permissive, true, NULL },
+	{ "a shared memfd becomes guest_memfd, and so do the descriptors of it", case_share, false, NULL },
+	{ "a shared memfd has two mappings", case_share_two_mappings, false, NULL },
+	{ "a shared memfd that is mapped in part stops the VMM", case_share_in_part, false,
+		"all of a memfd has to be mapped" },
+	{ "a shared memfd that is mapped privately as well stops the VMM", case_share_private,
+		false, "in another way as well" },
+	{ "a shared memfd that another process has open stops the VMM", case_share_late, false,
+		"has already" },
+	{ "a shared memfd that another process has mapped stops the VMM",
+		case_share_late_mapped, false, "has already" },
+	{ "a shared memfd for a VM that is made anew stops the VMM", case_share_new_vm, false,
+		"it is of another VM" },
+	{ "a descriptor cannot be replaced: all are as before", case_share_lend_fails, true, NULL },
+	{ "a guest_memfd cannot be mapped: all is as before", case_share_map_fails, true, NULL },
 	{ "memory that userfaultfd fills stops the VMM", case_userfaultfd, false, "userfaultfd fills it" },
 	{ "memory that userfaultfd fills stays, permissive", case_userfaultfd_permissive, true,
 	  NULL },

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -348,6 +349,128 @@ static void case_scrub(void)
 	must(memcmp(found, secret, sizeof(secret)));
 }
 
+/* A descriptor by a socket, as vhost-user passes them. */
+static void send_fd(int socket, int fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(fd))] = { 0 };
+	struct iovec part = { "f", 1 };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+
+	*CMSG_FIRSTHDR(&message) = (struct cmsghdr){
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(fd)) };
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &fd, sizeof(fd));
+	must(sendmsg(socket, &message, 0) == 1);
+}
+
+/* -1: the other end is closed */
+static int receive_fd(int socket)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	char byte;
+	struct iovec part = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	if (recvmsg(socket, &message, 0) != 1)
+		return -1;
+	must(message.msg_controllen >= CMSG_LEN(sizeof(fd)));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+	return fd;
+}
+
+/* A back end doubles two bytes, by mappings as back ends have them. */
+static pid_t start_back_end(int *ret_socket)
+{
+	int ends[2];
+	pid_t pid;
+
+	must(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+	pid = fork();
+	if (pid) {
+		close(ends[1]);
+		*ret_socket = ends[0];
+		return pid;
+	}
+	/* else it would not see the VMM end */
+	close(ends[0]);
+	for (;;) {
+		int fd = receive_fd(ends[1]);
+		uint8_t *at, *low;
+
+		if (fd < 0)
+			_exit(0);
+		at = mmap(NULL, RAM - MIB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, MIB);
+		low = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		must(at != MAP_FAILED && low != MAP_FAILED && !close(fd));
+		at[4 * MIB] *= 2;
+		low[BYTE] *= 2;
+		must(write(ends[1], "d", 1) == 1);
+	}
+}
+
+static void have_it_doubled(int socket, int fd)
+{
+	char done;
+
+	send_fd(socket, fd);
+	must(read(socket, &done, 1) == 1);
+}
+
+static uint8_t *shared_ram(int *ret_fd)
+{
+	int fd = memfd_create("back end", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	uint8_t *ram;
+
+	must(fd >= 0 && !ftruncate(fd, RAM));
+	must(!fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL));
+	ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	must(ram != MAP_FAILED);
+	*ret_fd = fd;
+	return ram;
+}
+
+/* vhost-user: a back end has the guest's memory by the VMM's descriptor of it. */
+static void case_share(void)
+{
+	int socket, fd, again;
+	pid_t pid = start_back_end(&socket);
+	uint8_t *ram = shared_ram(&fd);
+
+	again = fcntl(fd, F_DUPFD, 100);
+	ram[5 * MIB] = 5;
+	must(!set_slot(0, 0, 0xa0000, ram) && !set_slot(1, MIB, RAM - MIB, ram + MIB));
+	must(is_protected(ram) && is_protected(ram + 5 * MIB) && ram[5 * MIB] == 5);
+	must(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(again, F_GETFD) == 0);
+	ram[BYTE] = 0x11;
+	have_it_doubled(socket, fd);
+	must(ram[5 * MIB] == 10 && ram[BYTE] == 0x22);
+	must_see(ram, 0x22);
+	/* the guest has left 0x77 */
+	have_it_doubled(socket, again);
+	must(ram[5 * MIB] == 20 && ram[BYTE] == (uint8_t)(2 * 0x77));
+	must_see(ram, (uint8_t)(2 * 0x77));
+	must(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+}
+
+/* A back end has the memfd before the guest's memory leaves it. */
+static void case_share_late(void)
+{
+	int socket, fd;
+	uint8_t *ram;
+
+	start_back_end(&socket);
+	ram = shared_ram(&fd);
+	have_it_doubled(socket, fd);
+	set_slot(0, 0, RAM, ram);
+	must(false);
+}
+
 static int child_reads(const uint8_t *at)
 {
 	int status;
@@ -586,6 +709,7 @@ static const struct {
 	{ "prealloc", case_prealloc }, { "hugetlb", case_hugetlb }, { "discard", case_discard },
 	{ "map_over", case_map_over }, { "new_vm", case_new_vm }, { "setuid", case_setuid },
 	{ "signals", case_signals }, { "around", case_around }, { "unplug", case_unplug },
+	{ "share", case_share }, { "share_late", case_share_late },
 	{ "pause", case_pause }, { "alias", case_alias }, { "no_slot", case_no_slot },
 };
 

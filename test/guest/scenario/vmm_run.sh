@@ -13,7 +13,12 @@ BUILT=$1
 # the host's root is read-only
 export TMPDIR=/run
 
-run() { on_host "$BUILT/bin/offmap" run -- "$BUILT/bin/run_vmm" "$1"; }
+# run CASE [option of offmap run]
+run() {
+	case=$1
+	shift
+	on_host "$BUILT/bin/offmap" run "$@" -- "$BUILT/bin/run_vmm" "$case"
+}
 stopped() { gives 125 'a page can be in one slot only' run alias; }
 
 t "run_vmm: the host's root is a place for a VMM" host_ready
@@ -22,6 +27,7 @@ for case in raw allowlist children fork reuse dup closefrom scrub dontfork preal
 	discard map_over new_vm setuid around; do
 	t "run_vmm: $case" run $case
 done
+t "run_vmm: share" run share --share-guest-memfd
 t "run_vmm: signals interrupt no call that the supervisor is asked for" gives 0 ', 0 calls' run signals
 t "run_vmm: a slot that cannot be stops it" stopped
 plan

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A memfd that the VMM shares with other processes by its descriptor, as with the
+ * back ends of vhost-user.  All of it is moved at once into a guest_memfd, at the
+ * same offsets, and the VMM's descriptors of it become those of the guest_memfd.
+ */
+#ifndef OFFMAP_SHARE_H
+#define OFFMAP_SHARE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "blocks.h"
+#include "host.h"
+#include "ram.h"
+#include "vmas.h"
+
+struct share {
+	/* all mappings of it in the VMM, by address */
+	struct ram_vma *vma;
+	size_t nr_vmas;
+	/* the VMM's descriptors of it */
+	int *number;
+	size_t nr_numbers;
+	uint64_t size;
+};
+
+/*
+ * Is this range such a memfd?  1 if it is, and can be moved; 0 if not, or if the
+ * host lends nothing; else -errno with the reason.
+ */
+int share_find(struct host *host, uint64_t addr, uint64_t until, struct share *ret_share,
+	       char ret_why[RAM_WHY]);
+
+/*
+ * Moves it.  0, or -errno with the reason, and nothing has changed; but with
+ * -ENOTRECOVERABLE a part of it is moved.
+ */
+int share_protect(struct host *host, int vm, const struct share *share,
+		  struct backing **ret_backing, char ret_why[RAM_WHY]);
+
+void share_end(struct share *share);
+
+#endif
