@@ -51,15 +51,6 @@ keeps_time() {
 		is "cat $CLOCK" kvm-clock
 }
 
-writes_disk() {
-	ask 'mount -t ext2 /dev/vda /mnt && dd if=/dev/urandom of=/mnt/file bs=64k count=48' &&
-		ask 'md5sum /mnt/file >/mnt/sum && umount /mnt'
-}
-
-reads_disk() {
-	ask 'mount -t ext2 /dev/vda /mnt && md5sum -c /mnt/sum && umount /mnt'
-}
-
 has_network() {
 	ask 'ifconfig eth0 10.0.2.15 up && ping -c 2 10.0.2.2' &&
 		ask 'wget -q -O /tmp/file http://10.0.2.2:8080/file' &&

@@ -121,6 +121,16 @@ monitor() {
 	[ -z "${2:-}" ] || wait_for "$2" /tmp/mon
 }
 
+# Of the guest's first virtio-blk, with an ext2.
+writes_disk() {
+	ask 'mount -t ext2 /dev/vda /mnt && dd if=/dev/urandom of=/mnt/file bs=64k count=48' &&
+		ask 'md5sum /mnt/file >/mnt/sum && umount /mnt'
+}
+
+reads_disk() {
+	ask 'mount -t ext2 /dev/vda /mnt && md5sum -c /mnt/sum && umount /mnt'
+}
+
 # A prompt is one when it answers.
 boots() {
 	start "$@"
