@@ -15,15 +15,12 @@ BUILT=$1 KERNEL=$2
 . /scenario/vmm_lib.sh
 
 CLOCK=/sys/devices/system/clocksource/clocksource0/current_clocksource
-WWW=/tmp/www
 
 devices_ready() {
 	truncate -s 16M "$ROOT/run/disk"
 	mke2fs -F "$ROOT/run/disk" >/dev/null || return 1
 	sha256sum "$ROOT/run/disk" >/tmp/disk.sum
-	mkdir -p $WWW
-	head -c 2000000 /dev/urandom >$WWW/file
-	ifconfig lo 127.0.0.1 up && httpd -p 127.0.0.1:8080 -h $WWW
+	ifconfig lo 127.0.0.1 up && serves_file 127.0.0.1
 }
 
 host_time() { uptime_of "$(cat /proc/uptime)"; }
@@ -49,12 +46,6 @@ keeps_time() {
 	[ $((guest2 - guest1)) -ge 0 ] && [ $((guest3 - guest2)) -ge 200 ] &&
 		[ $((guest2 - guest1)) -le $((host2 - host1 - stopped + 100)) ] &&
 		is "cat $CLOCK" kvm-clock
-}
-
-has_network() {
-	ask 'ifconfig eth0 10.0.2.15 up && ping -c 2 10.0.2.2' &&
-		ask 'wget -q -O /tmp/file http://10.0.2.2:8080/file' &&
-		is 'md5sum </tmp/file' "$(md5sum <$WWW/file)"
 }
 
 # balloon_to MIB: the guest takes its time for it.
@@ -117,7 +108,7 @@ t "the guest runs on kvm-clock" is "cat $CLOCK" kvm-clock
 t "kvm-clock: the kernel can reach nothing of the guest" absent
 t "kvm-clock: keeps time when the VM is stopped and goes on" keeps_time
 t "virtio-blk: the guest writes a file" writes_disk
-t "virtio-net: ping, and a file from a web server" has_network
+t "virtio-net: ping, and a file from a web server" has_network 10.0.2.15 10.0.2.2
 t "virtio-balloon: what the guest gives goes back" balloon_gives_back
 t "savevm, loadvm: the guest is as it was" snapshot_works
 t "the kernel can reach nothing of the guest" absent

@@ -6,6 +6,7 @@
 # shellcheck disable=SC2034 # some are for who sources this
 
 ROOT=/host
+WWW=/tmp/www
 QEMU=/usr/bin/qemu-system-x86_64
 MACHINE="-accel kvm -cpu host -nodefaults -display none"
 # seconds for a guest to answer, on a slow machine that has other things to do
@@ -129,6 +130,20 @@ writes_disk() {
 
 reads_disk() {
 	ask 'mount -t ext2 /dev/vda /mnt && md5sum -c /mnt/sum && umount /mnt'
+}
+
+# serves_file ADDRESS: a web server of this host
+serves_file() {
+	mkdir -p $WWW
+	head -c 2000000 /dev/urandom >$WWW/file
+	httpd -p "$1:8080" -h $WWW
+}
+
+# has_network GUEST HOST: addresses
+has_network() {
+	ask "ifconfig eth0 $1 up && ping -c 2 $2" &&
+		ask "wget -q -O /tmp/file http://$2:8080/file" &&
+		is 'md5sum </tmp/file' "$(md5sum <$WWW/file)"
 }
 
 # A prompt is one when it answers.
