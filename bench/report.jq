@@ -103,6 +103,7 @@ def orders: range(10) | "order\(.)";
 	line("P11"; "touch of 90 % after 80 %"; "after"; "hog"; "gmem_mmap"; "hog"; "fresh"; 1.10; 1.10),
 	(("plain", "plain_4k") as $kind
 	 | simple("P12"; "a Linux guest boots, QEMU"; "linux"; "boot"; "protected"; $kind; 1.05; 1.05)),
+	simple("start"; "QEMU starts and ends"; "start"; "start"; "protected"; "plain"; 1.05; 1.05),
 	(("touch", "close") as $work
 	 | simple("peer"; "per-page zap, flush: " + $work; "perpage"; $work; "gmem_mmap"; "plain"; null; null)),
 	($peers | to_entries[] | . as $peer | .value as $p
@@ -127,5 +128,7 @@ def orders: range(10) | "order\(.)";
 		count("P7"; "flushes for page blocks per GiB"; "gmem_mmap"; null; per_gib($s; "memory"; "flushes"; "gmem_mmap"))
 	 else empty end),
 	count("P8"; "2M splits per GiB"; "gmem_mmap"; 0; per_gib($s; "memory"; "splits"; "gmem_mmap")),
+	count("start"; "calls that are asked for"; "protected"; null;
+		([$s[] | select(.boot == "start" and .kind == "protected") | .calls] | median)),
 	count("-"; "mermap, get and put, instructions"; "mermap"; 100; $mermap)
   ] | map(select(.value != null)) }

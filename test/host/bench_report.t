@@ -47,6 +47,12 @@ done
 boot series room w 2
 line room plain 0 1
 line room gmem_mmap 0 1
+boot series start w 2
+for round in 1 2; do
+	line start plain $round 256000
+	line start protected $round 263680
+done
+sed -i '/protected/s/}$/,"calls":183}/' "$LINES_OF"
 TABLE=$("$TOP/bench/report" series)
 is "equal work gives 1.00, whatever the cold first round took" "$(touch_ratio instructions)" \
 	$'100\t100\t100'
@@ -56,6 +62,8 @@ is "a ratio is that of the medians, its spread that of the rounds" "$(touch_rati
 like "rounds on both sides of the goal give no verdict" "$(row P1)" '1.15 \(1.10-1.20\) +1.1 +spread too large'
 like "a broadcast for each page is seen" "$(row P7)" '262144 +520 +missed'
 like "bytes are compared without the clock" "$(row P10)" '1.00 \(1.00-1.00\) +>= 0.95 +met'
+like "the start of a VMM has its row" "$(row start)" 'QEMU starts and ends .*1.03 \(1.03-1.03\) +1.05 +met'
+like "and its calls are counted" "$(grep 'asked for' <<<"$TABLE")" 'protected +- +183'
 like "what was not measured has no row" "$(row P3)" '^$'
 
 boot base pages i 2

@@ -170,6 +170,13 @@ ok "a slot that cannot be: 125, with the reason" \
 ok "a back end that had the memory before: 125, with the reason" \
 	gives 125 'shared memfd that process [0-9]* has already' \
 	run --share-guest-memfd -- "$VMM" share_late
+# asked CASE: how many calls of it the supervisor was asked for
+asked() {
+	run --verbose -- "$VMM" "$1" 2>&1 | sed -n 's/.* has made \([0-9]*\) calls .*ioctl 2.*/\1/p'
+}
+few=$(asked few_exits)
+like "calls that were asked for are counted" "$few" '^[1-9][0-9]?$'
+is "20000 times KVM_RUN are none of them" "$(asked many_exits)" "$few"
 ok "no slot: nothing to say" gives 0 '' run -- "$VMM" no_slot
 ok "no VM: 125, and it is said" gives 125 'no VM was made' run -- true
 ok "no VM, permissive: it is said" gives 0 'no VM was made' run --permissive -- true

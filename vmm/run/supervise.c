@@ -4,9 +4,11 @@
  * VMM, so that nothing here needs a lock.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -288,12 +290,54 @@ static void serve(const struct seccomp_notif *call)
 	}
 }
 
+/* The calls that were asked for, and how long it took to serve them. */
+static struct {
+	long nr;
+	const char *name;
+	uint64_t times;
+} asked[] = {
+	{ SYS_execve, "execve", 0 }, { SYS_execveat, "execveat", 0 }, { SYS_ioctl, "ioctl", 0 },
+	{ SYS_mmap, "mmap", 0 }, { SYS_mremap, "mremap", 0 }, { SYS_madvise, "madvise", 0 },
+	{ SYS_exit_group, "exit_group", 0 },
+};
+static uint64_t asked_ns;
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+static void say_asked(void)
+{
+	char text[256] = "";
+	uint64_t sum = 0;
+	size_t length = 0;
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		sum += asked[i].times;
+		if (asked[i].times && length < sizeof(text))
+			length += snprintf(text + length, sizeof(text) - length, "%s%s %" PRIu64,
+					   length ? ", " : "", asked[i].name, asked[i].times);
+	}
+	say_verbose("the VMM has made %" PRIu64 " calls that were asked for (%s), served in %" PRIu64 ".%03u ms",
+		    sum, text, asked_ns / 1000000, (unsigned int)(asked_ns / 1000 % 1000));
+}
+
 static void receive(struct seccomp_notif *call, size_t size)
 {
+	uint64_t start = now();
+
 	memset(call, 0, size);
 	/* it may be gone again */
-	if (!ioctl(run.listener, SECCOMP_IOCTL_NOTIF_RECV, call))
-		serve(call);
+	if (ioctl(run.listener, SECCOMP_IOCTL_NOTIF_RECV, call))
+		return;
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
+		asked[i].times += asked[i].nr == call->data.nr;
+	serve(call);
+	asked_ns += now() - start;
 }
 
 /* The task never ends by itself: without it the VMM is not protected. */
@@ -310,6 +354,7 @@ static void launched_has_ended(void)
 	launched_ended = true;
 	if (started && !had_vm && !said_no_vm)
 		say_no_vm("the VMM has ended");
+	say_asked();
 	say_to_log();
 }
 

@@ -149,6 +149,23 @@ static void run_guest(const uint8_t *code, size_t size, uint8_t *ram, int *out)
 	munmap(run, length);
 }
 
+/* The guest leaves KVM_RUN 50 times, or 20000 times. */
+static void run_exits(uint16_t times)
+{
+	const uint8_t code[] = {
+		0xb9, times & 0xff, times >> 8,	/* mov cx, times */
+		0xe6, 0x10,			/* out 0x10, al */
+		0xe2, 0xfc,			/* loop */
+		0xf4,				/* hlt */
+	};
+	uint8_t *ram = new_ram();
+	int out = -1;
+
+	must(!set_slot(0, 0, RAM, ram));
+	run_guest(code, sizeof(code), ram, &out);
+	must(out >= 0);
+}
+
 /* What the guest has at BYTE; it leaves another there, which the VMM sees. */
 static int guest_byte(uint8_t *ram)
 {
@@ -695,6 +712,24 @@ static void case_alias(void)
 	must(false);
 }
 
+static void case_few_exits(void)
+{
+#ifdef __x86_64__
+	run_exits(50);
+#else
+	cannot_try("the guest is a program for x86");
+#endif
+}
+
+static void case_many_exits(void)
+{
+#ifdef __x86_64__
+	run_exits(20000);
+#else
+	cannot_try("the guest is a program for x86");
+#endif
+}
+
 static void case_no_slot(void)
 {
 }
@@ -711,6 +746,7 @@ static const struct {
 	{ "signals", case_signals }, { "around", case_around }, { "unplug", case_unplug },
 	{ "share", case_share }, { "share_late", case_share_late },
 	{ "pause", case_pause }, { "alias", case_alias }, { "no_slot", case_no_slot },
+	{ "few_exits", case_few_exits }, { "many_exits", case_many_exits },
 };
 
 int main(int argc, char **argv)
