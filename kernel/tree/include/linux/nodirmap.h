@@ -15,6 +15,11 @@ struct mermap_marks **nodirmap_marks(struct address_space *mapping);
 int nodirmap_add_filled(struct address_space *mapping, pgoff_t index,
 			struct iov_iter *from, struct mempolicy *policy);
 #else
+static inline struct mermap_marks **nodirmap_marks(struct address_space *mapping)
+{
+	return NULL;
+}
+
 static inline int nodirmap_add_filled(struct address_space *mapping,
 				      pgoff_t index, struct iov_iter *from,
 				      struct mempolicy *policy)

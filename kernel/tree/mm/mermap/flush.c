@@ -159,7 +159,8 @@ static bool add_mark(struct mermap_marks *marks, struct mermap_mm *m, u64 seq)
 
 /**
  * mermap_mark - note that the task has mapped pages of an owner
- * @marks: Where the owner keeps its marks; NULL in there at first.
+ * @marks: Where the owner keeps its marks; NULL in there at first.  NULL if the owner
+ *	can keep none.
  *
  * Call it after mermap_put(), and before somebody else could take one of the
  * pages from the owner.  That one calls mermap_flush_marks().
@@ -180,7 +181,7 @@ void mermap_mark(struct mermap_marks **marks)
 		return;
 
 	seq = needed_flush(m);
-	p = READ_ONCE(*marks) ?: alloc_marks(marks);
+	p = marks ? READ_ONCE(*marks) ?: alloc_marks(marks) : NULL;
 	if (!p || !add_mark(p, m, seq))
 		flush(m, seq);
 }
@@ -208,7 +209,7 @@ bool mermap_mark_lasting(struct mermap_marks **marks)
 	if (!m)
 		return !current->mm;
 
-	p = READ_ONCE(*marks) ?: alloc_marks(marks);
+	p = marks ? READ_ONCE(*marks) ?: alloc_marks(marks) : NULL;
 	return p && add_mark(p, m, NEVER_FLUSHED);
 }
 EXPORT_SYMBOL_FOR_MODULES(mermap_mark_lasting, "kvm,kvm-amd");

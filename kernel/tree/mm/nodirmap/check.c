@@ -30,6 +30,9 @@
 #define LOOKS		20
 #define LOOK_INTERVAL	10	/* ms */
 
+/* Pages that are looked at again; if there are more, it is no coincidence. */
+#define MAX_WRONG	16
+
 enum place {
 	ANYWHERE,
 	OUTSIDE,
@@ -120,7 +123,9 @@ void nodirmap_sweep(struct nodirmap_sweep *sweep)
 				sweep->in_blocks++;
 			else if (place == OUTSIDE)
 				sweep->single++;
-			if (!looks_wrong(page, place) || !is_wrong(page, &place))
+			if (!looks_wrong(page, place))
+				continue;
+			if (sweep->wrong < MAX_WRONG && !is_wrong(page, &place))
 				continue;
 
 			/* The first one tells most. */

@@ -117,11 +117,13 @@ void nodirmap_put_owner(struct nodirmap_owner *owner)
  * @mapping: A mapping with AS_NO_DIRECT_MAP.
  *
  * Context: Process context, may sleep.
- * Return: For mermap_mark().
+ * Return: For mermap_mark(); NULL if there is no memory for it.
  */
 struct mermap_marks **nodirmap_marks(struct address_space *mapping)
 {
-	return &owner_of(mapping)->marks;
+	struct nodirmap_owner *owner = owner_of(mapping);
+
+	return owner == &nobody ? NULL : &owner->marks;
 }
 EXPORT_SYMBOL_FOR_MODULES(nodirmap_marks, "kvm");
 

@@ -145,6 +145,7 @@ void nodirmap_close_blocks(struct nodirmap_blocks *blocks);
 void nodirmap_free_blocks(struct nodirmap_blocks *blocks);
 void nodirmap_set_wanted(struct nodirmap_owner *owner, struct address_space *mapping);
 bool __nodirmap_take_back(struct page *page);
+unsigned int nodirmap_release_idle(void);
 unsigned long nodirmap_count_holes(void);
 #else
 static inline bool nodirmap_enabled(void)

@@ -59,6 +59,7 @@
 enum contents {
 	STALE,
 	CLEAR,
+	/* private: */
 	NR_CONTENTS,
 };
 
@@ -67,6 +68,7 @@ enum contents {
  * @list: In the owner's list of that kind as long as @nr is not 0.
  * @nr: How many pages are free.
  * @free: Bitmaps of these pages.
+ * @whole: All pages are free: the owner counts the block as such.
  * @owner: The owner, with a reference.
  * @page: The first page.
  * @rcu: For kfree_rcu().
@@ -75,9 +77,11 @@ struct nodirmap_block {
 	struct list_head list[NR_CONTENTS];
 	unsigned int nr[NR_CONTENTS];
 	unsigned long *free[NR_CONTENTS];
+	bool whole;
 	struct nodirmap_owner *owner;
 	struct page *page;
 	struct rcu_head rcu;
+	/* private: */
 	unsigned long bits[];
 };
 
@@ -90,7 +94,9 @@ struct nodirmap_node {
  * struct nodirmap_blocks - the blocks of an owner
  * @lock: For the records of the blocks and for all below.
  * @nr: Blocks that it owns.
+ * @whole: Those of them of which all pages are free.
  * @closed: The mapping is gone: what is freed goes to nobody.
+ * @takers: How many tasks take a block.
  * @pause: How many pages to allocate elsewhere before it takes another block.
  *	A hint, without lock.
  * @wanted: How many blocks the file still lacks.  A hint, without lock.
@@ -100,7 +106,9 @@ struct nodirmap_node {
 struct nodirmap_blocks {
 	raw_spinlock_t lock;
 	unsigned int nr;
+	unsigned int whole;
 	bool closed;
+	atomic_t takers;
 	unsigned int pause;
 	unsigned int wanted;
 	struct rcu_head rcu;
@@ -216,16 +224,42 @@ static void release_block(struct nodirmap_block *block)
 	nodirmap_put_owner(owner);
 }
 
-/*
- * A mapping keeps the last block that it has, so that one page which comes and
- * goes does not take a block along each time.
- */
-static bool is_surplus(struct nodirmap_block *block)
+static bool has_poison(struct nodirmap_block *block)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	unsigned int i;
+
+	if (likely(!atomic_long_read(&num_poisoned_pages)))
+		return false;
+	for (i = 0; i < pageblock_nr_pages; i++)
+		if (PageHWPoison(block->page + i))
+			return true;
+#endif
+	return false;
+}
+
+/* A block with a memory error is for nobody else. */
+static bool is_whole(struct nodirmap_block *block)
+{
+	return nr_free(block) == pageblock_nr_pages && !has_poison(block);
+}
+
+static void set_whole(struct nodirmap_block *block, bool whole)
+{
+	block->owner->blocks->whole += whole - block->whole;
+	block->whole = whole;
+}
+
+/* The block is about to be released. */
+static void disown_block(struct nodirmap_block *block)
 {
 	struct nodirmap_blocks *blocks = block->owner->blocks;
 
-	return nr_free(block) == pageblock_nr_pages &&
-	       (blocks->closed || blocks->nr > 1);
+	lockdep_assert_held(&blocks->lock);
+
+	unlist_block(block);
+	set_whole(block, false);
+	blocks->nr--;
 }
 
 /**
@@ -253,11 +287,17 @@ bool __nodirmap_take_back(struct page *page)
 		mod_holes(page, 1);
 		if (!blocks->closed)
 			list_block(block, STALE);
-		whole = is_surplus(block);
+		whole = is_whole(block);
 		if (whole) {
-			unlist_block(block);
-			blocks->nr--;
+			set_whole(block, true);
+			/*
+			 * One stays, so that a page which comes and goes does not
+			 * take a block along each time.
+			 */
+			whole = blocks->closed || blocks->whole > 1;
 		}
+		if (whole)
+			disown_block(block);
 	}
 	if (whole)
 		release_block(block);
@@ -271,6 +311,7 @@ static struct page *pick_from(struct nodirmap_block *block, enum contents kind)
 		unsigned int i = find_first_bit(block->free[kind], pageblock_nr_pages);
 		struct page *page = block->page + i;
 
+		set_whole(block, false);
 		__clear_bit(i, block->free[kind]);
 		block->nr[kind]--;
 		mod_holes(page, -1);
@@ -338,6 +379,7 @@ static bool add_block(struct nodirmap_owner *owner, struct page *page,
 	guard(raw_spinlock_irqsave)(&blocks->lock);
 	mod_holes(page, pageblock_nr_pages);
 	blocks->nr++;
+	set_whole(block, true);
 	list_block(block, kind);
 	return true;
 }
@@ -367,11 +409,23 @@ static bool take_block(struct nodirmap_owner *owner, gfp_t gfp, int nid,
 	nodirmap_fill_pool(zone, gfp, blocks_to_take(blocks));
 	page = __alloc_nodirmap_pages_noprof(gfp & ~__GFP_COMP, pageblock_order, nid,
 					     nodemask);
-	if (page && free_pages_prepare(page, pageblock_order) &&
-	    add_block(owner, page, wanted))
-		return true;
+	if (page && free_pages_prepare(page, pageblock_order)) {
+		/* They are counted again when they are handed out. */
+		count_vm_events(PGFREE, pageblock_nr_pages);
+		if (add_block(owner, page, wanted))
+			return true;
+	}
 
 	WRITE_ONCE(blocks->pause, PAUSE);
+	return false;
+}
+
+/* Not more tasks at a time than the file lacks blocks. */
+static bool may_take(struct nodirmap_blocks *blocks)
+{
+	if (atomic_inc_return(&blocks->takers) <= READ_ONCE(blocks->wanted))
+		return true;
+	atomic_dec(&blocks->takers);
 	return false;
 }
 
@@ -386,6 +440,7 @@ static struct page *find_page(struct nodirmap_owner *owner, gfp_t gfp, int nid,
 	enum zone_type highest = gfp_zone(gfp);
 	struct zoneref *z;
 	struct zone *zone;
+	bool taken;
 
 	for_each_zone_zonelist_nodemask(zone, z, node_zonelist(nid, gfp), highest,
 					nodemask) {
@@ -400,7 +455,11 @@ static struct page *find_page(struct nodirmap_owner *owner, gfp_t gfp, int nid,
 		if (!zone_watermark_ok(zone, 0, low_wmark_pages(zone), highest,
 				       ALLOC_UNMAPPED))
 			continue;
-		if (!take_block(owner, gfp, nid, nodemask, zone, wanted))
+		if (!may_take(owner->blocks))
+			return NULL;
+		taken = take_block(owner, gfp, nid, nodemask, zone, wanted);
+		atomic_dec(&owner->blocks->takers);
+		if (!taken)
 			return NULL;
 
 		/* The allocator may have found the block on another node. */
@@ -493,10 +552,11 @@ static struct nodirmap_block *close_block(struct nodirmap_blocks *blocks, bool *
 	if (!block)
 		return NULL;
 
-	unlist_block(block);
-	*whole = is_surplus(block);
+	*whole = is_whole(block);
 	if (*whole)
-		blocks->nr--;
+		disown_block(block);
+	else
+		unlist_block(block);
 	return block;
 }
 
@@ -522,6 +582,52 @@ void nodirmap_close_blocks(struct nodirmap_blocks *blocks)
 			release_block(block);
 		cond_resched();
 	}
+}
+
+/* Return: whether all of the block is free, and nobody has it any more. */
+static bool take_from_owner(struct nodirmap_block *block)
+{
+	struct nodirmap_blocks *blocks = block->owner->blocks;
+
+	/* A hint, to be looked at again with the lock. */
+	if (!data_race(block->whole))
+		return false;
+
+	guard(raw_spinlock_irqsave)(&blocks->lock);
+
+	/* What is on no list is not free, or has been released already. */
+	if (list_empty(&block->list[STALE]) && list_empty(&block->list[CLEAR]))
+		return false;
+	if (!is_whole(block))
+		return false;
+
+	disown_block(block);
+	return true;
+}
+
+/**
+ * nodirmap_release_idle - have mappings release the blocks that they do not use
+ *
+ * A mapping keeps a block of which no page is in use.  Others need the memory now.
+ *
+ * Context: Any but NMI.
+ * Return: How many blocks are free for others.
+ */
+unsigned int nodirmap_release_idle(void)
+{
+	struct nodirmap_block *block;
+	unsigned long index;
+	unsigned int nr = 0;
+
+	guard(rcu)();
+
+	xa_for_each(&records, index, block) {
+		if (!take_from_owner(block))
+			continue;
+		release_block(block);
+		nr++;
+	}
+	return nr;
 }
 
 /**

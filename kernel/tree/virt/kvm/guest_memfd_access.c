@@ -270,6 +270,7 @@ static bool kvm_gmem_pfn_no_direct_map(kvm_pfn_t pfn)
 int kvm_gmem_copy_to_pfn(kvm_pfn_t pfn, struct page *from)
 {
 	void *src = kmap_local_page(from);
+	struct mermap_marks **marks;
 	void *dst;
 	int r;
 
@@ -278,7 +279,8 @@ int kvm_gmem_copy_to_pfn(kvm_pfn_t pfn, struct page *from)
 		kunmap_local(src);
 		/* The page is about to get another owner. */
 		mermap_flush();
-		mermap_flush_marks(*nodirmap_marks(page_folio(pfn_to_page(pfn))->mapping));
+		marks = nodirmap_marks(page_folio(pfn_to_page(pfn))->mapping);
+		mermap_flush_marks(marks ? *marks : NULL);
 		return r;
 	}
 

@@ -210,8 +210,29 @@ static void whole_block_goes_back(struct kunit *test)
 	used = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
 	for (i = 0; i < BLOCK_PAGES; i++)
 		punch(test, 0, i);
+	/* One stays, and goes when another one is whole. */
+	KUNIT_EXPECT_EQ(test, used,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	punch(test, 0, BLOCK_PAGES);
 	KUNIT_EXPECT_EQ(test, used - BLOCK_PAGES,
 			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+}
+
+/* The last block of a mapping stays with it as long as nobody else needs it. */
+static void idle_block_is_released(struct kunit *test)
+{
+	long used;
+
+	used = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+	populate(test, 0, 0);
+	punch(test, 0, 0);
+	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, 1, nodirmap_release_idle());
+	KUNIT_EXPECT_EQ(test, used,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	/* The mapping takes another one. */
+	expect_contents(test, populate(test, 0, 0), 0);
 }
 
 static void page_in_use_keeps_its_block(struct kunit *test)
@@ -356,6 +377,7 @@ static struct kunit_case nodirmap_owner_test_cases[] = {
 	KUNIT_CASE(hole_serves_its_mapping),
 	KUNIT_CASE(dead_mapping_leaves_whole_blocks),
 	KUNIT_CASE(whole_block_goes_back),
+	KUNIT_CASE(idle_block_is_released),
 	KUNIT_CASE(page_in_use_keeps_its_block),
 	KUNIT_CASE(small_file_owns_nothing),
 	KUNIT_CASE(blocks_share_a_flush),
