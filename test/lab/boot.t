@@ -43,7 +43,8 @@ ok 3 - not here # SKIP reason
 # killed: not done after 2 s
 not ok 4 - too long
 ok 5 - other # SKIP no disk
-1..5
+ok 6 - all of RAM is in the direct map or outside, as it has to be
+1..6
 END
 )"
 ok "the output of each command is on the console" \
@@ -65,7 +66,7 @@ boots tap_limit -- sh -c '. /tap.sh
 like "a limit inside a function kills the same way, and names all threads" "$out" \
 	$'^# working\n(# Killed\n)?(# [0-9]+ sleep: S, [^\n]*\n)?# [0-9]+ sh: R, [1-9][0-9]* ticks in 1 s:\n'
 like "one that is in time passes, and nothing is left" "$out" \
-	$'# killed: not done after 3 s\nnot ok 1 - in a function\nok 2 - in time\nleft: \n1..2$'
+	$'# killed: not done after 3 s\nnot ok 1 - in a function\nok 2 - in time\nleft: \nok 3 - all of RAM [^\n]*\n1..3$'
 
 boots silent -- sh -c 'echo "ok 1 - a" >&3; echo 1..1 >&3; poweroff -f'
 is "an end without a status is a lost VM" "$status" 125
