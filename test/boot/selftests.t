@@ -6,10 +6,9 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_tap selftests -t 600 -- /scenario/selftests.sh
-for option in "init_on_alloc=1 init_on_free=1" page_poison=1 nopcid; do
-	boot_tap "selftests_${option%%=*}" -t 600 -a "$option" -- \
+boot_tap selftests -t 600 -- /scenario/selftests.sh brief
+# on one thread: docs/lab.md, "What QEMU gets wrong"
+for option in "init_on_alloc=1 init_on_free=1" page_poison=1 nopcid pti=on; do
+	boot_tap "selftests_${option%%=*}" -1 -t 600 -a "$option" -- \
 		/scenario/selftests.sh core
 done
-# on one thread: docs/lab.md, "What QEMU gets wrong"
-boot_tap selftests_pti -1 -t 600 -a pti=on -- /scenario/selftests.sh core

@@ -3,7 +3,7 @@
 # KVM's selftests on memory out of the direct map.  This kernel has all they
 # need, so a skip means that something is broken.
 #
-# Arguments: "core" for the tests of the flag alone, "there" for those of them that
+# Arguments: "brief" for one second of guest_memfd_write_stress_test; "core" for the tests of the flag alone, "there" for those of them that
 # a step of the series has already; "short" after these, or alone, for a slow machine:
 # what goes on for a time does so for a second, or is left out.
 # Selftests: kvm
@@ -63,10 +63,11 @@ vmx  x86/vmx_msrs_test
 
 has() { [ "$1" = any ] || grep -qw "$1" /proc/cpuinfo; }
 
-how='' short=''
+how='' short='' brief=''
 for word; do
 	case $word in
-	short) short=yes ;;
+	short) short=yes brief=yes ;;
+	brief) brief=yes ;;
 	*) how=$word ;;
 	esac
 done
@@ -84,7 +85,7 @@ own guest_memfd_no_direct_map_test
 own guest_memfd_no_direct_map_guest_test
 own memslots_debugfs_test
 own guest_memfd_write_test
-own guest_memfd_write_stress_test ${short:+-d 1}
+own guest_memfd_write_stress_test ${brief:+-d 1}
 if [ "$(uname -m)" = x86_64 ]; then
 	own x86/kvm_clock_no_direct_map_test
 	if grep -qw svm /proc/cpuinfo; then
