@@ -3,9 +3,10 @@
 # KVM's selftests on memory out of the direct map.  This kernel has all they
 # need, so a skip means that something is broken.
 #
-# Arguments: "brief" for one second of guest_memfd_write_stress_test; "core" for the tests of the flag alone, "there" for those of them that
-# a step of the series has already; "short" after these, or alone, for a slow machine:
-# what goes on for a time does so for a second, or is left out.
+# Arguments: "core" for the tests of the flag alone, "there" for those of them that a step
+# of the series has already; "short" after these, or alone, for a slow machine: what goes on
+# for a time does so for a second, or is left out; "brief" for that of one test,
+# guest_memfd_write_stress_test.
 # Selftests: kvm
 # shellcheck source=/dev/null
 . /tap.sh

@@ -411,6 +411,8 @@ static void flush_reaches_lazy_cpu(struct kunit *test)
 struct flush_race {
 	struct thread deaf, first, second;
 	struct mermap_marks *marks;
+	/* How long the first flush is put off, in ms, unless the second is done. */
+	unsigned int patience;
 	bool is_deaf;
 	bool hears;
 	bool first_flushes;
@@ -423,14 +425,13 @@ static int be_deaf(void *data)
 {
 	struct thread *t = data;
 	struct flush_race *race = container_of(t, struct flush_race, deaf);
-	unsigned int ms = 200;
+	unsigned int ms = race->patience;
 
 	kthread_use_mm(t->mm);
 	local_irq_disable();
 	WRITE_ONCE(race->is_deaf, true);
 	while (!READ_ONCE(race->first_flushes))
 		cpu_relax();
-	/* Time for both; if they are slow, the test proves less. */
 	while (--ms && !READ_ONCE(race->second_done))
 		mdelay(1);
 	WRITE_ONCE(race->hears, true);
@@ -497,6 +498,7 @@ static s64 flushes_of(struct mm_struct *mm)
 
 /* While one CPU does not answer the flush of the first thread, run the second. */
 static void flush_meets(struct kunit *test, int (*second)(void *data),
+			unsigned int patience,
 			void (*check)(struct kunit *test, struct flush_race *race))
 {
 	struct flush_race *race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
@@ -508,6 +510,7 @@ static void flush_meets(struct kunit *test, int (*second)(void *data),
 		kunit_skip(test, "needs four CPUs");
 
 	KUNIT_ASSERT_NOT_NULL(test, race);
+	race->patience = patience;
 	mm = enter_new_mm(test);
 	page = new_page(test, 1);
 	mermap_zero_page(page);
@@ -547,7 +550,8 @@ static void check_not_early(struct kunit *test, struct flush_race *race)
 /* Who finds that a flush has started goes on only when it is complete. */
 static void flush_waits_for_others(struct kunit *test)
 {
-	flush_meets(test, flush_second, check_not_early);
+	/* The second waits for the first; if both are slow, this proves less. */
+	flush_meets(test, flush_second, 200, check_not_early);
 }
 
 static void check_another_flush(struct kunit *test, struct flush_race *race)
@@ -562,7 +566,7 @@ static void check_another_flush(struct kunit *test, struct flush_race *race)
 /* A flush that had started may have missed what was mapped meanwhile. */
 static void flush_that_has_started_is_not_enough(struct kunit *test)
 {
-	flush_meets(test, map_second, check_another_flush);
+	flush_meets(test, map_second, 10 * MSEC_PER_SEC, check_another_flush);
 }
 
 static void map_and_mark(struct page *page, struct mermap_marks **marks)
