@@ -558,7 +558,7 @@ static void check_another_flush(struct kunit *test, struct flush_race *race)
 {
 	s64 before = flushes_of(race->deaf.mm);
 
-	KUNIT_EXPECT_TRUE(test, race->second_was_early);
+	/* Whether the second was early or not, it began after the first flush. */
 	mermap_flush_marks(race->marks);
 	KUNIT_EXPECT_LT(test, before, flushes_of(race->deaf.mm));
 }
