@@ -459,7 +459,7 @@ static void wait_for_first(struct flush_race *race)
 	while (!READ_ONCE(race->first_flushes))
 		cond_resched();
 	/* Until the first has begun to flush. */
-	mdelay(20);
+	mdelay(100);
 }
 
 static int flush_second(void *data)
@@ -551,7 +551,7 @@ static void check_not_early(struct kunit *test, struct flush_race *race)
 static void flush_waits_for_others(struct kunit *test)
 {
 	/* The second waits for the first; if both are slow, this proves less. */
-	flush_meets(test, flush_second, 200, check_not_early);
+	flush_meets(test, flush_second, 400, check_not_early);
 }
 
 static void check_another_flush(struct kunit *test, struct flush_race *race)
