@@ -45,7 +45,7 @@ has_vhost() {
 	return 1
 }
 
-# Whoever sends waits for the other one.
+# The sender waits for the listener.
 guest_sends() {
 	(
 		exec >/tmp/heard 2>&1
