@@ -18,7 +18,9 @@ MAY_SKIP='^$'
 [ "$(uname -m)" = x86_64 ] ||
 	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|needs CONFIG_IO_URING\|here does direct I/O'
 ! grep -qsx N /sys/module/kvm_intel/parameters/ept ||
-	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|KVM_X86_SW_PROTECTED_VM is not'
+	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|KVM_X86_SW_PROTECTED_VM is not\|have single pages'
+MAY_SKIP="$MAY_SKIP\|nobody gets a reference"
+! dmesg | grep -q 'nodirmap: off' || MAY_SKIP="$MAY_SKIP\|no large folios here"
 
 must() {
 	tap_limited $((240 * ${TAP_SLOW:-1})) "$@" >/tmp/must.out 2>&1
@@ -88,6 +90,7 @@ own memslots_debugfs_test
 own guest_memfd_write_test
 own guest_memfd_write_stress_test ${brief:+-d 1}
 if [ "$(uname -m)" = x86_64 ]; then
+	own guest_memfd_huge_test
 	own x86/kvm_clock_no_direct_map_test
 	if grep -qw svm /proc/cpuinfo; then
 		own x86/svm_no_direct_map_test

@@ -42,14 +42,15 @@ static atomic_long_t nr_mappings;
 
 /**
  * mapping_set_no_direct_map - keep the folios of a mapping out of the direct map
- * @mapping: The mapping of a new inode, still without folios, of small folios.
+ * @mapping: The mapping of a new inode, still without folios.
  *
  * The flag stays for the life of the inode.  Its folios cannot be pinned or
  * migrated; read or write them through user mappings only.  The owner has
  * checked can_set_direct_map().
  *
- * The page cache clears a folio that it adds and marks it up to date, unless the
- * folio is up to date already.
+ * The page cache clears a folio of one page that it adds and marks it up to date,
+ * unless the folio is up to date already.  A large folio, which only the owner of
+ * the mapping adds, is his to clear.
  *
  * Context: Before the inode is visible to others.
  */
@@ -59,7 +60,6 @@ void mapping_set_no_direct_map(struct address_space *mapping)
 		return;
 
 	WARN_ON_ONCE(!can_set_direct_map());
-	WARN_ON_ONCE(mapping_large_folio_support(mapping));
 	WARN_ON_ONCE(mapping->nrpages);
 
 	/* As for AS_INACCESSIBLE: folios that cannot migrate stay off the LRU. */
@@ -172,14 +172,16 @@ VISIBLE_IF_KUNIT noinline bool nodirmap_has_mermap(void)
  * @mapping: The mapping, or NULL for a folio of a block that mappings share.
  * @gfp: What the caller may do to get memory; with __GFP_ZERO, a folio that is
  *	clear is preferred.
+ * @order: 0 for one page, PMD_ORDER for a whole page block of the mapping.
  * @policy: NUMA memory policy to follow, or NULL.
  *
- * The folio may have no address.  If it is up to date, it is clear; otherwise the
- * contents are undefined.
+ * The folio may have no address, and has none if it is large.  If it is up to
+ * date, it is clear; otherwise the contents are undefined.
  *
- * Return: The folio, of one page, or NULL.
+ * Return: The folio, or NULL.
  */
 struct folio *nodirmap_alloc_folio_noprof(struct address_space *mapping, gfp_t gfp,
+					  unsigned int order,
 					  struct mempolicy *policy)
 {
 	struct nodirmap_owner *owner = &nobody;
@@ -188,8 +190,38 @@ struct folio *nodirmap_alloc_folio_noprof(struct address_space *mapping, gfp_t g
 		owner = owner_of(mapping);
 		nodirmap_set_wanted(owner, mapping);
 	}
-	return __filemap_alloc_folio_noprof(gfp, 0, policy, owner);
+	return __filemap_alloc_folio_noprof(gfp, order, policy, owner);
 }
+EXPORT_SYMBOL_FOR_MODULES(nodirmap_alloc_folio_noprof, "kvm");
+
+/**
+ * nodirmap_clear_folio - clear a folio of a mapping with AS_NO_DIRECT_MAP
+ * @folio: The locked folio, in the mapping, not up to date.
+ *
+ * Marks it up to date.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -EINVAL if there is no mermap.
+ */
+int nodirmap_clear_folio(struct folio *folio)
+{
+	int err;
+
+	VM_WARN_ON_ONCE_FOLIO(!folio_test_locked(folio), folio);
+	VM_WARN_ON_ONCE_FOLIO(folio_test_uptodate(folio), folio);
+
+	if (folio_test_large(folio)) {
+		err = mermap_zero_block(folio_page(folio, 0), folio_nr_pages(folio));
+	} else {
+		mermap_prepare();
+		err = mermap_zero_page(folio_page(folio, 0));
+		mermap_mark(nodirmap_marks(folio->mapping));
+	}
+	if (!err)
+		folio_mark_uptodate(folio);
+	return err;
+}
+EXPORT_SYMBOL_FOR_MODULES(nodirmap_clear_folio, "kvm");
 
 static int zap_folio(struct folio *folio)
 {
@@ -225,11 +257,15 @@ static bool restore_folio(struct folio *folio)
  * Takes the folio out of the direct map.  Clears it and marks it up to date,
  * unless it is up to date already, which means that it comes with contents.
  *
+ * A large folio has to be outside already, and is not cleared.  Of many tasks that
+ * add one to the same place, one succeeds; the others must not clear in vain.
+ *
  * Context: Process context, may sleep.
  * Return:
  * * 0 - No page table and no TLB translates the folio's direct-map address.
  * * -ENOMEM - @gfp does not allow to block, or there is no memory for page
  *   tables.  After this and all other errors the folio is where it was.
+ * * -EINVAL - The folio is large, and in the direct map.
  * * Otherwise as folio_zap_direct_map().
  */
 int nodirmap_add_folio(struct address_space *mapping, struct folio *folio, gfp_t gfp)
@@ -242,6 +278,8 @@ int nodirmap_add_folio(struct address_space *mapping, struct folio *folio, gfp_t
 
 	if (!gfpflags_allow_blocking(gfp))
 		return -ENOMEM;
+	if (folio_test_large(folio))
+		return folio_is_nodirmap(folio) ? 0 : -EINVAL;
 
 	if (!folio_is_nodirmap(folio)) {
 		if (clear && !nodirmap_has_mermap())

@@ -120,7 +120,7 @@ int nodirmap_add_filled(struct address_space *mapping, pgoff_t index,
 	if (!mermap_supported())
 		return -EINVAL;
 
-	folio = nodirmap_alloc_folio(mapping, gfp, policy);
+	folio = nodirmap_alloc_folio(mapping, gfp, 0, policy);
 	if (!folio)
 		return -ENOMEM;
 

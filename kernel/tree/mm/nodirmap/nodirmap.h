@@ -5,11 +5,11 @@
 #ifndef _MM_NODIRMAP_H
 #define _MM_NODIRMAP_H
 
-#include <linux/alloc_tag.h>
 #include <linux/errno.h>
 #include <linux/jump_label.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/nodirmap.h>
 #include <linux/pagemap.h>
 #include <linux/refcount.h>
 
@@ -44,8 +44,6 @@ int folio_restore_direct_map(struct folio *folio);
 #ifdef CONFIG_NODIRMAP
 void nodirmap_get_owner(struct nodirmap_owner *owner);
 void nodirmap_put_owner(struct nodirmap_owner *owner);
-struct folio *nodirmap_alloc_folio_noprof(struct address_space *mapping, gfp_t gfp,
-					  struct mempolicy *policy);
 int nodirmap_add_folio(struct address_space *mapping, struct folio *folio, gfp_t gfp);
 void nodirmap_undo_add(struct folio *folio);
 bool nodirmap_remove_folio(struct mermap_marks *marks, struct folio *folio);
@@ -58,13 +56,6 @@ bool nodirmap_has_mermap(void);
 bool nodirmap_scrub(struct mermap_marks *marks, struct folio **folios, unsigned int nr);
 #endif
 #else
-static inline struct folio *
-nodirmap_alloc_folio_noprof(struct address_space *mapping, gfp_t gfp,
-			    struct mempolicy *policy)
-{
-	return NULL;
-}
-
 static inline int nodirmap_add_folio(struct address_space *mapping,
 				     struct folio *folio, gfp_t gfp)
 {
@@ -83,9 +74,6 @@ static inline void nodirmap_remove_folios(struct mermap_marks *marks,
 					  struct folio **folios, unsigned int nr) { }
 static inline void __nodirmap_exit_mapping(struct address_space *mapping) { }
 #endif /* CONFIG_NODIRMAP */
-
-#define nodirmap_alloc_folio(...) \
-	alloc_hooks(nodirmap_alloc_folio_noprof(__VA_ARGS__))
 
 /* The mapping has lost its last folio for good. */
 static inline void nodirmap_exit_mapping(struct address_space *mapping)
@@ -144,7 +132,7 @@ struct nodirmap_blocks *nodirmap_alloc_blocks(void);
 void nodirmap_close_blocks(struct nodirmap_blocks *blocks);
 void nodirmap_free_blocks(struct nodirmap_blocks *blocks);
 void nodirmap_set_wanted(struct nodirmap_owner *owner, struct address_space *mapping);
-bool __nodirmap_take_back(struct page *page);
+bool __nodirmap_take_back(struct page *page, unsigned int order);
 unsigned int nodirmap_release_idle(void);
 unsigned long nodirmap_count_holes(void);
 #else
@@ -202,7 +190,7 @@ static inline void nodirmap_free_blocks(struct nodirmap_blocks *blocks) { }
 static inline void nodirmap_set_wanted(struct nodirmap_owner *owner,
 				       struct address_space *mapping) { }
 
-static inline bool __nodirmap_take_back(struct page *page)
+static inline bool __nodirmap_take_back(struct page *page, unsigned int order)
 {
 	return false;
 }
@@ -280,10 +268,11 @@ static inline bool nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx)
 	return nodirmap_enabled() && __nodirmap_reclaim(pgdat, highest_zoneidx);
 }
 
-/* A page is free, and is not the page allocator's if a mapping owns its block. */
-static inline bool nodirmap_take_back(struct page *page, freetype_t freetype)
+/* Pages are free, and are not the page allocator's if a mapping owns their block. */
+static inline bool nodirmap_take_back(struct page *page, unsigned int order,
+				      freetype_t freetype)
 {
-	return freetype_flags(freetype) && __nodirmap_take_back(page);
+	return freetype_flags(freetype) && __nodirmap_take_back(page, order);
 }
 
 /* Before the blocks of a range are isolated. */

@@ -11,6 +11,8 @@
  * A block is cleared as a whole when it is taken for pages that have to be clear.
  * That is faster than page by page, and leaves nothing in a TLB of another CPU.
  *
+ * A block of which all pages are free can be handed out as one large folio.
+ *
  * Each owned block has a record, which is found by the number of the block, and
  * which holds a reference to the owner.  The owner's lock protects the records of
  * its blocks.  Freeing a page takes no other lock, whatever the context, until a
@@ -66,6 +68,7 @@ enum contents {
 /**
  * struct nodirmap_block - a page block that a mapping owns
  * @list: In the owner's list of that kind as long as @nr is not 0.
+ * @whole_list: In the owner's list of blocks of which all pages are free.
  * @nr: How many pages are free.
  * @free: Bitmaps of these pages.
  * @whole: All pages are free: the owner counts the block as such.
@@ -75,6 +78,7 @@ enum contents {
  */
 struct nodirmap_block {
 	struct list_head list[NR_CONTENTS];
+	struct list_head whole_list;
 	unsigned int nr[NR_CONTENTS];
 	unsigned long *free[NR_CONTENTS];
 	bool whole;
@@ -85,9 +89,14 @@ struct nodirmap_block {
 	unsigned long bits[];
 };
 
-/* Blocks with free pages. */
+/**
+ * struct nodirmap_node - blocks with free pages
+ * @list: By what the free pages hold.
+ * @whole: Those of which all pages are free.
+ */
 struct nodirmap_node {
 	struct list_head list[NR_CONTENTS];
+	struct list_head whole;
 };
 
 /**
@@ -149,9 +158,11 @@ struct nodirmap_blocks *nodirmap_alloc_blocks(void)
 		return NULL;
 
 	raw_spin_lock_init(&blocks->lock);
-	for (nid = 0; nid < nr_node_ids; nid++)
+	for (nid = 0; nid < nr_node_ids; nid++) {
 		for (i = 0; i < NR_CONTENTS; i++)
 			INIT_LIST_HEAD(&blocks->node[nid].list[i]);
+		INIT_LIST_HEAD(&blocks->node[nid].whole);
+	}
 	return blocks;
 }
 
@@ -170,6 +181,7 @@ static struct nodirmap_block *alloc_record(struct nodirmap_owner *owner,
 		INIT_LIST_HEAD(&block->list[i]);
 		block->free[i] = block->bits + i * longs;
 	}
+	INIT_LIST_HEAD(&block->whole_list);
 	block->page = page;
 	block->owner = owner;
 
@@ -187,17 +199,15 @@ static unsigned int nr_free(struct nodirmap_block *block)
 	return block->nr[STALE] + block->nr[CLEAR];
 }
 
-static struct list_head *list_of(struct nodirmap_block *block, enum contents kind)
+static struct nodirmap_node *node_of(struct nodirmap_block *block)
 {
-	int nid = page_to_nid(block->page);
-
-	return &block->owner->blocks->node[nid].list[kind];
+	return &block->owner->blocks->node[page_to_nid(block->page)];
 }
 
 /* The first to be used next time: holes are to be filled. */
 static void list_block(struct nodirmap_block *block, enum contents kind)
 {
-	list_move(&block->list[kind], list_of(block, kind));
+	list_move(&block->list[kind], &node_of(block)->list[kind]);
 }
 
 static void unlist_block(struct nodirmap_block *block)
@@ -246,8 +256,15 @@ static bool is_whole(struct nodirmap_block *block)
 
 static void set_whole(struct nodirmap_block *block, bool whole)
 {
+	if (block->whole == whole)
+		return;
+
 	block->owner->blocks->whole += whole - block->whole;
 	block->whole = whole;
+	if (whole)
+		list_add(&block->whole_list, &node_of(block)->whole);
+	else
+		list_del_init(&block->whole_list);
 }
 
 /* The block is about to be released. */
@@ -263,13 +280,14 @@ static void disown_block(struct nodirmap_block *block)
 }
 
 /**
- * __nodirmap_take_back - a page of an owned block has been freed
- * @page: The page, which free_pages_prepare() has seen.
+ * __nodirmap_take_back - pages of an owned block have been freed
+ * @page: The first page, which free_pages_prepare() has seen.
+ * @order: How many there are.  Not more than a block.
  *
  * Context: Any but NMI.
- * Return: false if nobody owns the block: the page is the page allocator's.
+ * Return: false if nobody owns the block: the pages are the page allocator's.
  */
-bool __nodirmap_take_back(struct page *page)
+bool __nodirmap_take_back(struct page *page, unsigned int order)
 {
 	struct nodirmap_block *block = xa_load(&records, block_nr(page));
 	struct nodirmap_blocks *blocks;
@@ -281,10 +299,10 @@ bool __nodirmap_take_back(struct page *page)
 
 	blocks = block->owner->blocks;
 	scoped_guard(raw_spinlock_irqsave, &blocks->lock) {
-		__count_vm_event(PGFREE);
-		__set_bit(page - block->page, block->free[STALE]);
-		block->nr[STALE]++;
-		mod_holes(page, 1);
+		__count_vm_events(PGFREE, 1 << order);
+		bitmap_set(block->free[STALE], page - block->page, 1 << order);
+		block->nr[STALE] += 1 << order;
+		mod_holes(page, 1 << order);
 		if (!blocks->closed)
 			list_block(block, STALE);
 		whole = is_whole(block);
@@ -340,13 +358,41 @@ static struct page *pick_kind(struct nodirmap_blocks *blocks, int nid,
 	return NULL;
 }
 
+/* All pages of a block. */
+static struct page *pick_whole(struct nodirmap_blocks *blocks, int nid,
+			       enum contents *found)
+{
+	struct nodirmap_block *block;
+	int i;
+
+	block = list_first_entry_or_null(&blocks->node[nid].whole,
+					 struct nodirmap_block, whole_list);
+	/* A memory error may have come since. */
+	if (!block || !is_whole(block))
+		return NULL;
+
+	*found = block->nr[CLEAR] == pageblock_nr_pages ? CLEAR : STALE;
+	set_whole(block, false);
+	unlist_block(block);
+	for (i = 0; i < NR_CONTENTS; i++) {
+		bitmap_zero(block->free[i], pageblock_nr_pages);
+		block->nr[i] = 0;
+	}
+	mod_holes(block->page, -(long)pageblock_nr_pages);
+	__count_zid_vm_events(PGALLOC, page_zonenum(block->page), pageblock_nr_pages);
+	return block->page;
+}
+
 /* Return: a page of @wanted contents if there is one, else one of the others. */
-static struct page *pick(struct nodirmap_blocks *blocks, int nid,
+static struct page *pick(struct nodirmap_blocks *blocks, unsigned int order, int nid,
 			 enum contents wanted, enum contents *found)
 {
 	struct page *page;
 
 	guard(raw_spinlock_irqsave)(&blocks->lock);
+
+	if (order)
+		return pick_whole(blocks, nid, found);
 
 	*found = wanted;
 	page = pick_kind(blocks, nid, wanted);
@@ -433,9 +479,9 @@ static bool may_take(struct nodirmap_blocks *blocks)
  * From the node that an ordinary request would have a page from without reclaim,
  * or from a block of a nearer one.
  */
-static struct page *find_page(struct nodirmap_owner *owner, gfp_t gfp, int nid,
-			      nodemask_t *nodemask, enum contents wanted,
-			      enum contents *found)
+static struct page *find_page(struct nodirmap_owner *owner, gfp_t gfp,
+			      unsigned int order, int nid, nodemask_t *nodemask,
+			      enum contents wanted, enum contents *found)
 {
 	enum zone_type highest = gfp_zone(gfp);
 	struct zoneref *z;
@@ -449,7 +495,7 @@ static struct page *find_page(struct nodirmap_owner *owner, gfp_t gfp, int nid,
 		if (!cpuset_zone_allowed(zone, gfp | __GFP_HARDWALL))
 			continue;
 
-		page = pick(owner->blocks, zone_to_nid(zone), wanted, found);
+		page = pick(owner->blocks, order, zone_to_nid(zone), wanted, found);
 		if (page)
 			return page;
 		if (!zone_watermark_ok(zone, 0, low_wmark_pages(zone), highest,
@@ -463,7 +509,7 @@ static struct page *find_page(struct nodirmap_owner *owner, gfp_t gfp, int nid,
 			return NULL;
 
 		/* The allocator may have found the block on another node. */
-		page = pick(owner->blocks, zone_to_nid(zone), wanted, found);
+		page = pick(owner->blocks, order, zone_to_nid(zone), wanted, found);
 		if (page)
 			return page;
 	}
@@ -471,40 +517,46 @@ static struct page *find_page(struct nodirmap_owner *owner, gfp_t gfp, int nid,
 }
 
 /**
- * nodirmap_alloc_page - allocate a page from a block that a mapping owns
+ * nodirmap_alloc_pages - allocate pages from a block that a mapping owns
  * @owner: The owner.
  * @gfp: What the caller may do to get memory; with __GFP_ZERO, prefer a page
  *	that is clear.
+ * @order: 0 for one page, pageblock_order for all of a block.
  * @nid: The node to prefer.
  * @nodemask: The nodes that are allowed, or NULL for all.
  *
  * Context: Process context.
- * Return: The page, frozen, marked up to date if it is clear; or NULL.
+ * Return: The page, or the first of a compound page, frozen, marked up to date if
+ *	all of it is clear; or NULL.
  */
-struct page *nodirmap_alloc_page(struct nodirmap_owner *owner, gfp_t gfp, int nid,
-				 nodemask_t *nodemask)
+struct page *nodirmap_alloc_pages(struct nodirmap_owner *owner, gfp_t gfp,
+				  unsigned int order, int nid, nodemask_t *nodemask)
 {
 	enum contents wanted = gfp & __GFP_ZERO ? CLEAR : STALE, found;
 	struct page *page;
 
 	if (!owner->blocks || !READ_ONCE(owner->blocks->wanted))
 		return NULL;
+	if (order && order != pageblock_order)
+		return NULL;
 
 	gfp &= ~(__GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE | __GFP_NOFAIL);
 	gfp = current_gfp_context(gfp) | __GFP_NOWARN;
-	if (!gfpflags_allow_blocking(gfp) || should_fail_alloc_page(gfp, 0))
+	if (!gfpflags_allow_blocking(gfp) || should_fail_alloc_page(gfp, order))
 		return NULL;
 
-	page = find_page(owner, gfp, nid, nodemask, wanted, &found);
+	page = find_page(owner, gfp, order, nid, nodemask, wanted, &found);
 	if (!page)
 		return NULL;
 
-	post_alloc_hook(page, 0, gfp, ALLOC_UNMAPPED);
+	post_alloc_hook(page, order, gfp, ALLOC_UNMAPPED);
+	if (order)
+		prep_compound_page(page, order);
 	clear_page_pfmemalloc(page);
 	if (found == CLEAR)
 		__SetPageUptodate(page);
-	trace_mm_page_alloc(page, 0, gfp, MIGRATE_UNMOVABLE);
-	kmsan_alloc_page(page, 0, found == CLEAR ? gfp | __GFP_ZERO : gfp);
+	trace_mm_page_alloc(page, order, gfp, MIGRATE_UNMOVABLE);
+	kmsan_alloc_page(page, order, found == CLEAR ? gfp | __GFP_ZERO : gfp);
 	return page;
 }
 
@@ -522,7 +574,9 @@ void nodirmap_set_wanted(struct nodirmap_owner *owner, struct address_space *map
 	if (!owner->blocks)
 		return;
 
-	if (size < MIN_FILE_BLOCKS * pageblock_nr_pages)
+	/* Large folios are whole blocks, however few. */
+	if (size < MIN_FILE_BLOCKS * pageblock_nr_pages &&
+	    !mapping_large_folio_support(mapping))
 		lacks = 0;
 	WRITE_ONCE(owner->blocks->wanted,
 		   min(DIV_ROUND_UP(lacks, pageblock_nr_pages), MAX_TAKE));

@@ -19,7 +19,7 @@
 
 #include "guest_memfd.h"
 
-static size_t kvm_gmem_copy_no_direct_map(struct folio *folio, size_t offset,
+static size_t kvm_gmem_copy_no_direct_map(struct page *page, size_t offset,
 					  struct iov_iter *from, size_t len)
 {
 	struct mermap map;
@@ -28,7 +28,7 @@ static size_t kvm_gmem_copy_no_direct_map(struct folio *folio, size_t offset,
 
 	/* For each page: the task may have moved to another CPU. */
 	mermap_prepare();
-	addr = mermap_get(&map, folio_page(folio, 0));
+	addr = mermap_get(&map, page);
 	if (!addr)
 		return 0;
 
@@ -36,100 +36,178 @@ static size_t kvm_gmem_copy_no_direct_map(struct folio *folio, size_t offset,
 	copied = copy_from_iter(addr + offset, len, from);
 	pagefault_enable();
 	mermap_put(&map);
-	mermap_mark(nodirmap_marks(folio->mapping));
 	return copied;
 }
 
-/* Copy @len bytes to a locked folio of the file, or fail with @from where it was. */
-static int kvm_gmem_copy_to_folio(struct folio *folio, size_t offset,
-				  struct iov_iter *from, size_t len)
+/* Copy to a part of one page, or fail with @from where it was. */
+static int kvm_gmem_copy_to_page(struct folio *folio, size_t offset,
+				 struct iov_iter *from, size_t len)
 {
-	bool no_direct_map = mapping_no_direct_map(folio->mapping);
+	struct page *page = folio_page(folio, offset >> PAGE_SHIFT);
 	size_t copied;
 
-	if (folio_test_hwpoison(folio))
+	if (PageHWPoison(page))
 		return -EIO;
 
-	if (no_direct_map) {
-		copied = kvm_gmem_copy_no_direct_map(folio, offset, from, len);
-	} else {
-		if (!folio_test_uptodate(folio))
-			folio_zero_segments(folio, 0, offset, offset + len, PAGE_SIZE);
+	if (mapping_no_direct_map(folio->mapping))
+		copied = kvm_gmem_copy_no_direct_map(page, offset_in_page(offset), from,
+						     len);
+	else
 		copied = copy_folio_from_iter_atomic(folio, offset, len, from);
-	}
-	if (copied != len) {
-		iov_iter_revert(from, copied);
-		return -EFAULT;
+
+	if (copied == len)
+		return 0;
+	iov_iter_revert(from, copied);
+	return -EFAULT;
+}
+
+/* Copy page by page, up to the first page for which that fails. */
+static ssize_t kvm_gmem_copy_to_pages(struct folio *folio, size_t offset,
+				      struct iov_iter *from, size_t len)
+{
+	size_t done = 0;
+	int r = 0;
+
+	while (done < len) {
+		size_t part = min(len - done, PAGE_SIZE - offset_in_page(offset + done));
+
+		r = kvm_gmem_copy_to_page(folio, offset + done, from, part);
+		if (r)
+			break;
+		done += part;
+		cond_resched();
 	}
 
-	if (!no_direct_map)
+	if (mapping_no_direct_map(folio->mapping))
+		mermap_mark(nodirmap_marks(folio->mapping));
+	return done ?: r;
+}
+
+/*
+ * Copy up to @len bytes to a locked folio of the file.
+ *
+ * Return: how many, or with @from where it was -EFAULT if the first part of @from is
+ * not present, or -EIO if the first page has a memory error.
+ */
+static ssize_t kvm_gmem_copy_to_folio(struct folio *folio, size_t offset,
+				      struct iov_iter *from, size_t len)
+{
+	ssize_t done;
+	size_t rest;
+	int r;
+
+	/* A folio that is about to be written as a whole need not be cleared. */
+	if (len < folio_size(folio)) {
+		r = kvm_gmem_make_uptodate(folio);
+		if (r)
+			return r;
+	}
+
+	done = kvm_gmem_copy_to_pages(folio, offset, from, len);
+	if (done < 0)
+		return done;
+
+	if (!folio_test_uptodate(folio)) {
+		for (rest = done; rest < len; rest += PAGE_SIZE) {
+			r = kvm_gmem_clear_page(folio, folio->index + (rest >> PAGE_SHIFT));
+			if (r)
+				return r;
+		}
 		folio_mark_uptodate(folio);
-	return 0;
+	}
+	return done;
 }
 
 /*
  * The lock of the folio is enough, as for faults: a page is written either before
  * a hole is punched, and is gone then, or after that.
  *
- * Return: 0, or -EFAULT with @from where it was if a part of @from is not present.
+ * Return: how many bytes are written, up to the end of the folio, or -EFAULT with
+ * @from where it was if the first part of @from is not present.
  */
-static int kvm_gmem_write_page(struct inode *inode, pgoff_t index, size_t offset,
-			       struct iov_iter *from, size_t len)
+static ssize_t kvm_gmem_write_folio(struct inode *inode, loff_t pos,
+				    struct iov_iter *from, size_t len, bool huge)
 {
 	struct address_space *mapping = inode->i_mapping;
+	pgoff_t index = pos >> PAGE_SHIFT;
 	struct folio *folio;
-	int r;
+	ssize_t r;
 
 	folio = filemap_lock_folio(mapping, index);
+	if (IS_ERR(folio) && huge)
+		folio = kvm_gmem_add_huge(inode, index) ?: folio;
 	if (IS_ERR(folio)) {
 		/* Memory outside the direct map is cleared if it comes empty. */
-		if (mapping_no_direct_map(mapping) && len == PAGE_SIZE) {
+		if (mapping_no_direct_map(mapping) && !offset_in_page(pos) &&
+		    len >= PAGE_SIZE) {
 			r = kvm_gmem_add_filled(inode, index, from);
 			if (r != -EEXIST)
-				return r;
+				return r ?: PAGE_SIZE;
 		}
 
-		folio = kvm_gmem_get_folio(inode, index);
+		folio = kvm_gmem_get_folio(inode, index, huge);
 		if (IS_ERR(folio))
 			return PTR_ERR(folio);
 	}
 
-	r = kvm_gmem_copy_to_folio(folio, offset, from, len);
+	len = min_t(loff_t, len, folio_next_pos(folio) - pos);
+	r = kvm_gmem_copy_to_folio(folio, pos - folio_pos(folio), from, len);
 	folio_unlock(folio);
 	folio_put(folio);
+	return r;
+}
+
+/* A hole must not be punched while a large folio is added. */
+static ssize_t kvm_gmem_write_locked(struct inode *inode, loff_t pos,
+				     struct iov_iter *from, size_t len)
+{
+	bool huge = kvm_gmem_allows_huge(inode);
+	ssize_t r;
+
+	if (huge)
+		filemap_invalidate_lock_shared(inode->i_mapping);
+	r = kvm_gmem_write_folio(inode, pos, from, len, huge);
+	if (huge)
+		filemap_invalidate_unlock_shared(inode->i_mapping);
 	return r;
 }
 
 /*
  * A page fault can be handled neither under a mapping of the mermap nor under the
  * lock of the folio: the source may be the page that is written.  So copy with
- * page faults disabled.  If the source is not present then, copy it to @buf first.
+ * page faults disabled.  If the source is not present then, copy a page of it to
+ * @buf first.
  */
-static int kvm_gmem_write_chunk(struct inode *inode, loff_t pos, void *buf,
-				size_t len, struct iov_iter *from)
+static ssize_t kvm_gmem_write_chunk(struct inode *inode, loff_t pos, void *buf,
+				    size_t len, struct iov_iter *from)
 {
-	pgoff_t index = pos >> PAGE_SHIFT;
-	size_t offset = offset_in_page(pos);
 	struct kvec vec = { .iov_base = buf };
 	struct iov_iter copy;
-	int r;
+	ssize_t r;
 
 	fault_in_iov_iter_readable(from, len);
-	r = kvm_gmem_write_page(inode, index, offset, from, len);
+	r = kvm_gmem_write_locked(inode, pos, from, len);
 	if (r != -EFAULT)
-		return r ?: len;
+		return r;
 
+	len = min(len, PAGE_SIZE - offset_in_page(pos));
 	vec.iov_len = copy_from_iter(buf, len, from);
 	if (!vec.iov_len)
 		return -EFAULT;
 
 	iov_iter_kvec(&copy, ITER_SOURCE, &vec, 1, vec.iov_len);
-	r = kvm_gmem_write_page(inode, index, offset, &copy, vec.iov_len);
-	if (r) {
+	r = kvm_gmem_write_locked(inode, pos, &copy, vec.iov_len);
+	if (r < 0)
 		iov_iter_revert(from, vec.iov_len);
-		return r;
-	}
-	return vec.iov_len;
+	return r;
+}
+
+/* As much as a folio can hold. */
+static size_t kvm_gmem_chunk(struct inode *inode, loff_t pos)
+{
+	size_t size = kvm_gmem_allows_huge(inode) ? PMD_SIZE : PAGE_SIZE;
+
+	return size - (pos & (size - 1));
 }
 
 static ssize_t kvm_gmem_write(struct inode *inode, loff_t *pos, void *buf,
@@ -137,10 +215,10 @@ static ssize_t kvm_gmem_write(struct inode *inode, loff_t *pos, void *buf,
 {
 	loff_t size = i_size_read(inode);
 	ssize_t written = 0;
-	int r = 0;
+	ssize_t r = 0;
 
 	while (iov_iter_count(from)) {
-		size_t len = min(iov_iter_count(from), PAGE_SIZE - offset_in_page(*pos));
+		size_t len = min(iov_iter_count(from), kvm_gmem_chunk(inode, *pos));
 
 		/* The size is fixed, and a multiple of the page size. */
 		if (*pos >= size) {
@@ -213,14 +291,15 @@ ssize_t kvm_gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
 void *kvm_gmem_map(struct kvm_memory_slot *slot, gfn_t gfn, struct kvm_gmem_map *map)
 {
 	struct folio *folio;
+	struct page *page;
 	void *addr;
 
-	folio = kvm_gmem_lock_folio(slot, gfn);
+	folio = kvm_gmem_lock_folio(slot, gfn, &page);
 	if (IS_ERR(folio))
 		return folio;
 
 	mermap_prepare();
-	addr = mermap_get(&map->map, folio_page(folio, 0));
+	addr = mermap_get(&map->map, page);
 	if (!addr) {
 		folio_unlock(folio);
 		folio_put(folio);

@@ -22,7 +22,7 @@
 
 static struct folio *must_alloc(struct kunit *test)
 {
-	struct folio *folio = nodirmap_alloc_folio(NULL, GFP_USER, NULL);
+	struct folio *folio = nodirmap_alloc_folio(NULL, GFP_USER, 0, NULL);
 
 	KUNIT_ASSERT_NOT_NULL(test, folio);
 	if (!page_is_nodirmap(folio_page(folio, 0))) {

@@ -301,7 +301,7 @@ static void poisoned_page_is_not_handed_out(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, BLOCK_PAGES, i);
 	/* As if its user had freed it. */
 	if (i == BLOCK_PAGES)
-		KUNIT_EXPECT_TRUE(test, __nodirmap_take_back(bad));
+		KUNIT_EXPECT_TRUE(test, __nodirmap_take_back(bad, 0));
 #else
 	kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
 #endif
@@ -325,6 +325,136 @@ static void filled_page_needs_no_clear_block(struct kunit *test)
 
 	/* The rest of its block has not been cleared: a fault does that. */
 	expect_contents(test, populate(test, 0, 1), 0);
+}
+
+/* A folio of all pages of a block, in the file and locked. */
+static struct folio *add_large(struct kunit *test, pgoff_t index)
+{
+	struct test_state *state = test->priv;
+	struct address_space *mapping = state->mapping[0];
+	struct folio *folio;
+
+	mapping_set_folio_order_range(mapping, 0, pageblock_order);
+	folio = nodirmap_alloc_folio(mapping, GFP_USER, pageblock_order, NULL);
+	if (!folio)
+		kunit_skip(test, "no page block to be had");
+	KUNIT_EXPECT_EQ(test, pageblock_order, folio_order(folio));
+	KUNIT_EXPECT_FALSE(test, folio_test_uptodate(folio));
+	KUNIT_ASSERT_EQ(test, 0, filemap_add_folio(mapping, folio, index, GFP_USER));
+	return folio;
+}
+
+static void large_folio_is_a_whole_block(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	struct folio *folio;
+	unsigned int i;
+	long used;
+
+	/* Leave contents in a block that is the next to be taken. */
+	for (i = 0; i < BLOCK_PAGES; i++)
+		write_pattern(test, populate(test, 1, i));
+	remove_all(test, 1);
+
+	used = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+	folio = add_large(test, 0);
+	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(folio_pfn(folio), BLOCK_PAGES));
+	KUNIT_EXPECT_EQ(test, 0, nodirmap_clear_folio(folio));
+	KUNIT_EXPECT_TRUE(test, folio_test_uptodate(folio));
+	for (i = 0; i < BLOCK_PAGES; i++) {
+		KUNIT_EXPECT_FALSE(test, kernel_page_present(folio_page(folio, i)));
+		expect_contents(test, folio_page(folio, i), 0);
+	}
+	folio_unlock(folio);
+	folio_put(folio);
+	KUNIT_EXPECT_EQ(test, state->holes, count_of(NR_NODIRMAP_HOLES));
+	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+
+	remove_all(test, 0);
+	KUNIT_EXPECT_EQ(test, used,
+			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+}
+
+static void split_folio_leaves_pages_of_its_block(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	struct folio *folio = add_large(test, 0);
+	struct page *page = folio_page(folio, 3);
+
+	KUNIT_ASSERT_EQ(test, 0, nodirmap_clear_folio(folio));
+	write_pattern(test, page);
+	folio_unlock(folio);
+	folio_put(folio);
+	lru_add_drain_all();
+
+	filemap_invalidate_lock(state->mapping[0]);
+	KUNIT_EXPECT_EQ(test, 0, mapping_split_folio_at(state->mapping[0], 3));
+	filemap_invalidate_unlock(state->mapping[0]);
+	KUNIT_EXPECT_PTR_EQ(test, page, populate(test, 0, 3));
+	expect_contents(test, page, PATTERN);
+	KUNIT_EXPECT_FALSE(test, kernel_page_present(page));
+
+	punch(test, 0, 3);
+	KUNIT_EXPECT_EQ(test, state->holes + 1, count_of(NR_NODIRMAP_HOLES));
+	KUNIT_EXPECT_PTR_EQ(test, page, populate(test, 0, BLOCK_PAGES));
+	expect_contents(test, page, 0);
+}
+
+static void edge_of_a_folio_splits_nothing(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	struct folio *folio = add_large(test, BLOCK_PAGES);
+
+	folio_unlock(folio);
+	KUNIT_EXPECT_EQ(test, 0, mapping_split_folio_at(state->mapping[0], 0));
+	KUNIT_EXPECT_EQ(test, 0, mapping_split_folio_at(state->mapping[0], BLOCK_PAGES));
+	KUNIT_EXPECT_EQ(test, 0, mapping_split_folio_at(state->mapping[0], 2 * BLOCK_PAGES));
+	KUNIT_EXPECT_TRUE(test, folio_test_large(folio));
+	/* The reference of this test keeps it from being split. */
+	KUNIT_EXPECT_EQ(test, -EAGAIN,
+			mapping_split_folio_at(state->mapping[0], BLOCK_PAGES + 1));
+	KUNIT_EXPECT_TRUE(test, folio_test_large(folio));
+	folio_put(folio);
+}
+
+static void folio_that_was_not_added_is_free(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	struct folio *folio = add_large(test, 0), *other;
+	struct page *page;
+
+	other = nodirmap_alloc_folio(state->mapping[0], GFP_USER, pageblock_order, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	page = folio_page(other, 0);
+	KUNIT_EXPECT_EQ(test, -EEXIST,
+			filemap_add_folio(state->mapping[0], other, 0, GFP_USER));
+	folio_put(other);
+	KUNIT_EXPECT_EQ(test, state->holes + BLOCK_PAGES, count_of(NR_NODIRMAP_HOLES));
+
+	other = nodirmap_alloc_folio(state->mapping[0], GFP_USER, pageblock_order, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	KUNIT_EXPECT_PTR_EQ(test, page, folio_page(other, 0));
+	folio_put(other);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+static void large_folio_in_the_map_is_refused(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	struct folio *folio;
+
+	KUNIT_EXPECT_NULL(test, nodirmap_alloc_folio(NULL, GFP_USER, pageblock_order, NULL));
+
+	mapping_set_folio_order_range(state->mapping[0], 0, pageblock_order);
+	folio = filemap_alloc_folio(GFP_USER, pageblock_order, NULL);
+	if (!folio)
+		kunit_skip(test, "memory is fragmented");
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			filemap_add_folio(state->mapping[0], folio, 0, GFP_USER));
+	KUNIT_EXPECT_TRUE(test, kernel_page_present(folio_page(folio, 0)));
+	folio_put(folio);
 }
 
 static int nodirmap_owner_test_init(struct kunit *test)
@@ -383,6 +513,11 @@ static struct kunit_case nodirmap_owner_test_cases[] = {
 	KUNIT_CASE(blocks_share_a_flush),
 	KUNIT_CASE(poisoned_page_is_not_handed_out),
 	KUNIT_CASE(filled_page_needs_no_clear_block),
+	KUNIT_CASE(large_folio_is_a_whole_block),
+	KUNIT_CASE(split_folio_leaves_pages_of_its_block),
+	KUNIT_CASE(edge_of_a_folio_splits_nothing),
+	KUNIT_CASE(folio_that_was_not_added_is_free),
+	KUNIT_CASE(large_folio_in_the_map_is_refused),
 	{}
 };
 
