@@ -205,16 +205,20 @@ EXPORT_SYMBOL_FOR_MODULES(nodirmap_alloc_folio_noprof, "kvm");
  */
 int nodirmap_clear_folio(struct folio *folio)
 {
-	int err;
+	unsigned long i;
+	int err = 0;
 
 	VM_WARN_ON_ONCE_FOLIO(!folio_test_locked(folio), folio);
 	VM_WARN_ON_ONCE_FOLIO(folio_test_uptodate(folio), folio);
 
-	if (folio_test_large(folio)) {
-		err = mermap_zero_block(folio_page(folio, 0), folio_nr_pages(folio));
+	if (folio_order(folio) == pageblock_order) {
+		err = mermap_zero_block(folio_page(folio, 0), pageblock_nr_pages);
 	} else {
-		mermap_prepare();
-		err = mermap_zero_page(folio_page(folio, 0));
+		/* Or what is left of such a folio. */
+		for (i = 0; i < folio_nr_pages(folio) && !err; i++) {
+			mermap_prepare();
+			err = mermap_zero_page(folio_page(folio, i));
+		}
 		mermap_mark(nodirmap_marks(folio->mapping));
 	}
 	if (!err)

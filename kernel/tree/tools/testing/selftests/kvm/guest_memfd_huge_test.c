@@ -33,7 +33,7 @@
 #define HUGE_PAGES	(HUGE_SIZE / page_size)
 
 /* Each takes a page from the machine for good. */
-#define NR_ERRORS	20
+#define NR_ERRORS	40
 
 #define DATA_SLOT	1
 #define DATA_GPA	((gpa_t)SZ_4G)
@@ -499,31 +499,37 @@ TEST_F(huge, guest_loses_the_mapping_of_a_folio_with_an_error)
 	kvm_close(pipefd[1]);
 }
 
-static void *punch_and_fill(void *data)
-{
-	int *shared_fd = data, fd;
+/* The page that is about to have an error, or -1. */
+static int bad_page, bad_fd;
 
-	while ((fd = READ_ONCE(*shared_fd)) >= 0) {
-		punch_hole(fd, page_size, HUGE_SIZE - page_size);
-		kvm_fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, HUGE_SIZE);
+static void *punch_bad_page(void *data)
+{
+	unsigned int seed = 1;
+	int page;
+
+	while ((page = READ_ONCE(bad_page)) >= 0) {
+		punch_hole(bad_fd, page * page_size, page_size);
+		usleep(rand_r(&seed) % 400);
 	}
 	return NULL;
 }
 
+/* The error has the page locked, the hole waits for it: neither for the other. */
 TEST_F(huge, memory_error_in_a_page_that_goes)
 {
-	int fd = self->fd, i;
 	pthread_t thread;
 
 	if (variant->flags & GUEST_MEMFD_FLAG_NO_DIRECT_MAP)
 		SKIP(return, "nobody gets a reference to such memory");
 
-	/* Small folios: each is waited for. */
+	/* Small folios only. */
 	kvm_fallocate(self->fd, FALLOC_FL_KEEP_SIZE, 0, page_size);
-	pthread_create(&thread, NULL, punch_and_fill, &fd);
-	for (i = 0; i < NR_ERRORS; i++)
-		poison(self->mem + (1 + i) * page_size);
-	WRITE_ONCE(fd, -1);
+	bad_fd = self->fd;
+	bad_page = 1;
+	pthread_create(&thread, NULL, punch_bad_page, NULL);
+	for (; bad_page < NR_ERRORS; bad_page++)
+		poison(self->mem + bad_page * page_size);
+	WRITE_ONCE(bad_page, -1);
 	pthread_join(thread, NULL);
 }
 
@@ -556,39 +562,71 @@ static void *run_hammer(void *vcpu)
 	return NULL;
 }
 
+/* Somebody has a reference for some milliseconds: a hole has to wait for that long. */
+static void *drop_reference(void *data)
+{
+	int *pipefd = data;
+	u8 byte[1];
+
+	usleep(3000);
+	TEST_ASSERT(read(pipefd[0], byte, 1) == 1, "read() failed, errno: %d", errno);
+	return NULL;
+}
+
+static void punch_while_in_use(int fd, u8 *mem, size_t hole)
+{
+	struct iovec iov = { mem + HUGE_SIZE / 2, 1 };
+	pthread_t thread;
+	int pipefd[2];
+
+	TEST_ASSERT(!pipe(pipefd), "pipe() failed, errno: %d", errno);
+	TEST_ASSERT(vmsplice(pipefd[1], &iov, 1, 0) == 1, "vmsplice() failed, errno: %d",
+		    errno);
+	pthread_create(&thread, NULL, drop_reference, pipefd);
+	punch_hole(fd, hole, page_size);
+	pthread_join(thread, NULL);
+	kvm_close(pipefd[0]);
+	kvm_close(pipefd[1]);
+}
+
 TEST_F(huge, guest_does_not_keep_a_page_that_has_gone)
 {
+	bool pins = !(variant->flags & GUEST_MEMFD_FLAG_NO_DIRECT_MAP);
+	/* What userspace loses there would be taken from the guest, too. */
+	u8 *slot_mem = map_gmem(self->fd, HUGE_SIZE);
 	u64 *request, *done;
 	gva_t area = vm_alloc_page(self->vm);
-	unsigned int round;
 	pthread_t thread;
 	u64 serial = 0;
-	size_t i;
 
 	request = addr_gva2hva(self->vm, area);
 	done = request + 1;
 	*request = *done = 0;
-	add_slot(self->vm, self->fd, self->mem, 0, HUGE_SIZE);
+	add_slot(self->vm, self->fd, slot_mem, 0, HUGE_SIZE);
 	vcpu_arch_set_entry_point(self->vcpu, guest_hammer);
 	vcpu_args_set(self->vcpu, 5, DATA_GPA, HUGE_SIZE, page_size, area, area + 8);
 	pthread_create(&thread, NULL, run_hammer, self->vcpu);
 
-	for (round = 0; round < 20; round++) {
-		punch_hole(self->fd, 0, HUGE_SIZE);
-		/* The first hole splits the folio. */
-		for (i = 0; i < 3; i++) {
-			u64 *word = (u64 *)(self->mem + (serial % HUGE_PAGES) * page_size);
+	while (serial < 50) {
+		size_t hole = serial % HUGE_PAGES * page_size;
+		u64 *word = (u64 *)(self->mem + hole);
 
-			punch_hole(self->fd, (serial % HUGE_PAGES) * page_size, page_size);
-			WRITE_ONCE(*request, ++serial);
-			while (READ_ONCE(*done) != serial)
-				sched_yield();
-			EXPECT_EQ(serial, READ_ONCE(*word));
-		}
+		punch_hole(self->fd, 0, HUGE_SIZE);
+		touch_huge(self->fd, self->mem);
+		if (pins)
+			punch_while_in_use(self->fd, self->mem, hole);
+		else
+			punch_hole(self->fd, hole, page_size);
+
+		WRITE_ONCE(*request, ++serial);
+		while (READ_ONCE(*done) != serial)
+			sched_yield();
+		EXPECT_EQ(serial, READ_ONCE(*word));
 	}
 
 	WRITE_ONCE(*request, ~0ul);
 	pthread_join(thread, NULL);
+	kvm_munmap(slot_mem, HUGE_SIZE);
 }
 
 TEST(flag_goes_with_all_others)
