@@ -28,11 +28,11 @@ TAP_PLANNED=''
 
 tap_pass() { TAP_COUNT=$((TAP_COUNT + 1)); echo "ok $TAP_COUNT - $1"; }
 
-# tap_fail CLAIM [LINES]: the last ten of LINES explain it.
+# tap_fail CLAIM [LINES [COUNT]]: the last COUNT (10) of LINES explain it.
 tap_fail() {
 	TAP_COUNT=$((TAP_COUNT + 1)) TAP_FAILED=$((TAP_FAILED + 1))
 	echo "not ok $TAP_COUNT - $1"
-	[ -z "${2:-}" ] || tail -n 10 <<<"$2" | sed 's/^/# /'
+	[ -z "${2:-}" ] || tail -n "${3:-10}" <<<"$2" | sed 's/^/# /'
 }
 
 ok() {
@@ -111,9 +111,10 @@ boot_tap() {
 	[ -z "$TAP_BROKEN" ] || TAP_BROKEN="$name: $TAP_BROKEN"
 	case $status in
 	0) tap_pass "$name: kernel log is clean" ;;
-	126) tap_fail "$name: kernel log is clean" "$(cat "$says")" ;;
-	2 | 124 | 125) tap_fail "$name: the VM ends by itself" "$(cat "$says")"
-		TAP_BROKEN="$name: $(tail -n 1 "$says")" ;;
+	# with the lines of the kernel after a report
+	126) tap_fail "$name: kernel log is clean" "$(cat "$says")" 60 ;;
+	2 | 124 | 125) tap_fail "$name: the VM ends by itself" "$(cat "$says")" 60
+		TAP_BROKEN="$name: $(grep '^offmap: ' "$says" | tail -n 1)" ;;
 	*)	tap_pass "$name: kernel log is clean"
 		grep -q '^not ok' <<<"$out" ||
 			tap_fail "$name: the command succeeds" "$(cat "$says")"$'\n'"exit status $status" ;;

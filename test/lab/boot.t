@@ -152,7 +152,7 @@ like "so it does with one thread" "$status $says" \
 boots shutdown_warn -a pti=on -- sh -c 'echo "  Unexpected exit: SHUTDOWN"
 	echo "WARNING: CPU: 0 PID: 1 at mm/x.c:1 f+0x1/0x2" >/dev/kmsg; exit 254'
 like "and one beside which the kernel log has a report" "$status $says" \
-	'^126 offmap: [^'$'\n'']*: the kernel log has:[^'$'\n'']*$'
+	'^126 offmap: [^'$'\n'']*: the kernel log has:[^'$'\n'']*('$'\n''  \[[^'$'\n'']*)*$'
 boots shutdown_fine -a pti=on -- echo "Wanted KVM exit reason: 2 (IO), got: 8 (SHUTDOWN)"
 is "a command that succeeds is not tried again" "$status $says" "0 "
 

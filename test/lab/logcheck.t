@@ -55,6 +55,12 @@ WARNING: a test prints this
 [    1.354017] Memory failure: 0x1234: recovery action for dirty page: Recovered
 END
 
+printf '%s\r\n' '[    1.000000] BUG: x' 'a test says' '[    1.000001] Call Trace:' \
+	'[    1.000002]  f+0x1/0x2' '[    1.000003] end' >"$tmp/trace"
+is "the first line of a report alone" "$("$TOP/lab/logcheck" "$tmp/trace")" '[    1.000000] BUG: x'
+is "or with lines of the kernel after it" "$("$TOP/lab/logcheck" "$tmp/trace" 2)" \
+	$'[    1.000000] BUG: x\n[    1.000001] Call Trace:\n[    1.000002]  f+0x1/0x2'
+
 : >"$tmp/empty"
 not_ok "an empty log is no clean log" "$TOP/lab/logcheck" "$tmp/empty"
 not_ok "a missing log is no clean log" "$TOP/lab/logcheck" "$tmp/nothere"

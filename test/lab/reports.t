@@ -27,6 +27,8 @@ reported() {
 }
 boots warn 126 'WARNING: ' "$module=warn; exit 0"
 boots oops 125 'BUG: kernel NULL pointer' "$module=oops; exit 0"
+like "oops: a call trace follows it, indented" "$(cat "$tmp/says")" \
+	$'\n  \\[[^\n]*RIP: 0010:labfail_init.*\n  \\[[^\n]*Call Trace:.*\n  \\[[^\n]*do_one_initcall'
 stall='detected (expedited )?stall'
 boots hang 126 "$stall" "taskset 2 $module=hang & $(reported "$stall"); exit 0" \
 	-a rcupdate.rcu_cpu_stall_timeout=3

@@ -68,6 +68,20 @@ is "a boot without a plan fails" "$(boots 'ok 1 - a\n' 0)" "2 passed, 1 failed"
 is "a boot that says nothing fails" "$(boots '' 0)" "1 passed, 1 failed"
 is "a boot with a short plan fails" "$(boots '1..2\nok 1 - a\n' 0)" "2 passed, 1 failed"
 is "a lab that is broken fails" "$(boots '' 2)" "0 passed, 1 failed"
+# A boot with a report, and 40 lines of the kernel after it.
+cat >"$tmp/oops" <<'END'
+#!/bin/bash
+echo 'ok 1 - a'; echo 1..1
+echo 'offmap: warning: name: the kernel log has: BUG: x; log: y' >&2
+printf '  [    1.0] line %s\n' {1..40} >&2
+exit ${0##*.}
+END
+for status in 126 125; do
+	install -m 755 "$tmp/oops" "$tmp/oops.$status"
+	file oops.t <<<". $TOP/test/lib.sh; LAB_BOOT=$tmp/oops.$status boot_tap name -- command"
+	like "a report shows with the lines after it, status $status" \
+		"$("$TOP/test/run" "$tmp/oops.t" || :)" '# offmap: [^#]*: BUG: x; .*#   \[ [^#]* line 1'$'\n''.* line 40'$'\n'
+done
 # again NAME SAYS: a boot that was tried once more
 again() {
 	file "$1" <<<"echo 'offmap: $1: $2 (tried once more); log' >&2; echo 'ok 1 - a'; echo 1..1"
