@@ -6,6 +6,7 @@
 #include <linux/bug.h>
 #include <linux/errno.h>
 #include <linux/init.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -17,12 +18,18 @@ static char *how = "";
 module_param(how, charp, 0);
 MODULE_PARM_DESC(how, "what to do: warn, oops, hang or task");
 
-/* One CPU that never schedules again: for RCU's stall detector. */
-static void spin_forever(void)
+/*
+ * One CPU that does not schedule for a minute: for RCU's stall detector.  The CPU goes on
+ * after that, because the end of a VM may wait for it.
+ */
+static void spin(void)
 {
+	ktime_t end = ktime_add_ms(ktime_get(), 60 * MSEC_PER_SEC);
+
 	preempt_disable();
-	for (;;)
+	while (ktime_before(ktime_get(), end))
 		cpu_relax();
+	preempt_enable();
 }
 
 /* A task that nobody wakes up: for the detector of hung tasks. */
@@ -41,7 +48,7 @@ static int __init labfail_init(void)
 	} else if (!strcmp(how, "oops")) {
 		WRITE_ONCE(*(int *)8UL, 1);
 	} else if (!strcmp(how, "hang")) {
-		spin_forever();
+		spin();
 	} else if (!strcmp(how, "task")) {
 		sleep_forever();
 	} else {
