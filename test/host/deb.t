@@ -64,6 +64,16 @@ not_ok "what is not to be packed is refused" "$TOP/lab/deb" nonsense
 like "a configuration that is not there is an error" \
 	"$(CONFIG=$FAKE/none "$TOP/lab/deb" kernel 2>&1)" "CONFIG=$FAKE/none cannot be read"
 
+# hint WHAT: the command that lab/deb names if dpkg has no package at all
+hint() {
+	mkdir -p "$FAKE/none"
+	printf '#!/bin/sh\nexit 1\n' >"$FAKE/none/dpkg-query"
+	chmod +x "$FAKE/none/dpkg-query"
+	PATH=$FAKE/none:$PATH OUT=$FAKE/none "$TOP/lab/deb" "$1" 2>&1 |
+		sed -n "s/.*run '\(.*\)'/\1/p"
+}
+is "lab/deb vmm asks for the packages of vmm/ alone" "$(hint vmm)" "make packages FOR=deb-vmm"
+
 # A Linux of a few lines, and a dpkg that has all packages.
 fake_linux() {
 	mkdir -p "$FAKE/bin" "$FAKE/out/linux/scripts/kconfig"

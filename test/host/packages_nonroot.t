@@ -39,6 +39,10 @@ without flex
 ok "what it needs is an error that names the command" \
 	says "not installed: flex: run 'sudo make packages', or as root: apt-get install --no-install-recommends flex" packages
 is "of one line" "$(packages | wc -l)" 1
+not_ok "make deb WHAT=vmm does without" grep -q flex <<<"$(FOR=deb-vmm packages)"
+rm -f "$FAKE/bin/aarch64-linux-gnu-gcc"
+like "for arm64 it needs a compiler for arm64" "$(ARCH=arm64 FOR=deb-vmm packages)" \
+	"not installed: [^:]*gcc-aarch64-linux-gnu"
 ok "which is the tool's name on another distribution" \
 	env OS_RELEASE="$FAKE/other" FAKE="$FAKE" bash -c "$(declare -f says packages); says 'not Debian, and these are missing: flex' packages"
 double qemu-system-x86_64 <<'END'
