@@ -64,7 +64,7 @@ boots tap_limit -- sh -c '. /tap.sh
 	echo "left: $(pidof sleep)" >&3
 	plan'
 like "a limit inside a function kills the same way, and names all threads" "$out" \
-	$'^# working\n(# Killed\n)?(# [0-9]+ sleep: S, [^\n]*\n)?# [0-9]+ sh: R, [1-9][0-9]* ticks in 1 s:\n'
+	$'^# working\n(# Killed\n)?(# [0-9]+ sleep: S, [^\n]*\n)?# [0-9]+ sh: R, [1-9][0-9]* ticks in 1 s:[^\n]*\n'
 like "one that is in time passes, and nothing is left" "$out" \
 	$'# killed: not done after 3 s\nnot ok 1 - in a function\nok 2 - in time\nleft: \nok 3 - all of RAM [^\n]*\n1..3$'
 
