@@ -40,6 +40,8 @@ done <<'END'
 [   90.000001] refcount_t: underflow; use-after-free.
 [   90.000001] pagealloc: memory corruption
 [   90.000001] pagealloc: single bit error
+[   90.000001] Uhhuh. NMI received for unknown reason 00 on CPU 1.
+[   90.000001] NMI: IOCK error (debug interrupt?) for reason 71 on CPU 1.
 [   90.000001] UBSAN: array-index-out-of-bounds in mm/x.c:1:2
 output without a newline[   90.000001] WARNING: CPU: 0 PID: 1 at mm/x.c:1 f+0x1/0x2
 END
