@@ -23,8 +23,19 @@ cp -a "$KERNEL_DIR" "$FAKE/kernel"
 
 # series_mail NAME=value...: in $FAKE/out/series
 series_mail() { env OUT="$FAKE/out" KERNEL_DIR="$FAKE/kernel" "$@" "$TOP/lab/mail"; }
-all_have() { local f; for f in $(mails); do grep -qE "$1" "$f" || { echo "$f"; return 1; }; done; }
+# all_have mails|letters REGEX
+all_have() { local f; for f in $("$1"); do grep -qE "$2" "$f" || { echo "$f"; return 1; }; done; }
 mails() { find "$FAKE/out/series" -name '*[0-9]-[!0]*.patch' ! -name '*cover-letter.patch'; }
+letters() { find "$FAKE/out/series" -name '*-cover-letter.patch'; }
+# Parts in the order of kernel/series.
+parts() { sed -n 's/^# Part [a-z]*, \([A-Za-z0-9]*\):*.*/\L\1/p' "$KERNEL_DIR/series"; }
+# prerequisites PART: the id of each patch of the parts before it, as git computes it
+prerequisites() {
+	local own
+	own=$(find "$FAKE/out/series/$1" -name '*.patch' ! -name '*cover-letter.patch' | wc -l)
+	lgit log -p --reverse --no-renames --no-indent-heuristic "base..HEAD~$own" |
+		git patch-id --stable | cut -d' ' -f1 | sort
+}
 none_has() { ! grep -rlE "$1" "$FAKE/out/series"; }
 
 # The parts in the order of kernel/series, applied to the base in memory.
@@ -34,8 +45,7 @@ applied() {
 	export GIT_ALTERNATE_OBJECT_DIRECTORIES=$real/.git/objects
 	mkdir -p "$FAKE/objects"
 	lgit read-tree base
-	sed -n 's/^# Part [a-z]*, \([A-Za-z0-9]*\):*.*/\L\1/p' "$KERNEL_DIR/series" |
-	while read -r part; do
+	parts | while read -r part; do
 		for patch in "$FAKE/out/series/$part"/*.patch; do
 			case $patch in
 			*-cover-letter.patch) ;;
@@ -57,20 +67,25 @@ refuses() {
 
 ok "the series becomes mail" series_mail
 is "a mail for each step" "$(mails | wc -l)" "$steps"
-ok "each is signed off" all_have '^Signed-off-by: Ann Other <ann@kernel.org>$'
-ok "and from who signs" all_have '^From: Ann Other <ann@kernel.org>$'
+ok "each is signed off" all_have mails '^Signed-off-by: Ann Other <ann@kernel.org>$'
+ok "and from who signs" all_have mails '^From: Ann Other <ann@kernel.org>$'
 ok "none has our trailers" none_has '^(Step|New-files): '
 ok "nor words to be replaced" none_has '\*\*\*|\{figures\}|lab\.invalid'
-ok "cover letters say whom to send them to" grep -q '^To: .*@' "$FAKE"/out/series/*/*cover-letter.patch
+ok "cover letters say whom to send them to" all_have letters '^To: .*@'
+ok "and which commit they are for" all_have letters "^base-commit: $(lgit rev-parse base)$"
+ok "and have an id that stays from version to version" all_have letters '^change-id: [0-9]{8}-[a-z-]+-[0-9a-f]{12}$'
+last=$(parts | tail -n1)
+is "the last needs all patches before it" "$(prerequisites "$last")" \
+	"$(sed -n 's/^prerequisite-patch-id: //p' "$FAKE/out/series/$last"/*cover-letter.patch | sort)"
 is "applied to the base they are the series" "$(applied)" "$tip"
 if git send-email --dump-aliases </dev/null >/dev/null 2>&1; then
 	ok "git send-email takes them" git -C "$FAKE" send-email --dry-run --quiet --confirm=never \
-		--to-cover --cc-cover --from='Ann Other <ann@kernel.org>' "$FAKE"/out/series/*/*.patch
+		--from='Ann Other <ann@kernel.org>' "$FAKE"/out/series/*/*.patch
 else
 	skip "git send-email takes them" "git-email is not installed, or libmailtools-perl"
 fi
 ok "a second version" series_mail VERSION=2
-ok "says so" all_have '^Subject: \[PATCH v2 [0-9]+/[0-9]+\]'
+ok "says so" all_have mails '^Subject: \[PATCH v2 [0-9]+/[0-9]+\]'
 refuses "without a name it does nothing" 'who signs off' SIGNOFF=
 refuses "with a placeholder for one neither" 'is a placeholder' "SIGNOFF=Your Name <you@example.com>"
 refuses "nor as nobody" 'is a placeholder' "SIGNOFF=offmap <offmap@lab.invalid>"
