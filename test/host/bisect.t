@@ -15,14 +15,12 @@ told() { sed -E 's/, [0-9]+ s//; s/ +/ /g; s/, log: .*//' <<<"$1" | grep -v '^ '
 # As much of Kbuild as the script asks for.
 fake_kbuild() {
 	# shellcheck disable=SC2016 # these are variables of make
-	printf '%s\n' 'tinyconfig olddefconfig prepare vmlinux:' \
+	printf '%s\n' 'tinyconfig offmap.config prepare vmlinux:' \
 		'	@mkdir -p $(O) && touch $(O)/.config' \
 		'%.o: %.c' '	@mkdir -p $(O)/$(@D) && gcc -Werror -c -o $(O)/$@ $<' >>"$FAKE/src/Makefile"
-	mkdir -p "$FAKE/src/scripts/kconfig" "$FAKE/src/arch/x86"
-	touch "$FAKE/src/mm/Kconfig" "$FAKE/src/arch/x86/Kconfig"
-	printf '#!/bin/sh\n' >"$FAKE/src/scripts/kconfig/merge_config.sh"
-	chmod +x "$FAKE/src/scripts/kconfig/merge_config.sh"
-	echo 'obj-y := a.o b.o' >"$FAKE/src/mm/Makefile"
+	mkdir -p "$FAKE/src/kernel/configs" "$FAKE/src/arch/x86"
+	touch "$FAKE/src/mm/Kconfig" "$FAKE/src/arch/x86/Kconfig" "$FAKE/src/kernel/configs/debug.config"
+	echo 'obj-y := a.o b.o c.o' >"$FAKE/src/mm/Makefile"
 	rm "$FAKE"/src/mm/*.c
 }
 

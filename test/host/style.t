@@ -30,7 +30,7 @@ check() {
 }
 # Those that shfmt has not written yet.
 UNFORMATTED='
-lab/bisect lab/bochs.sh lab/boot lab/export lab/packages lab/tree test/lib.sh
+lab/bochs.sh lab/boot lab/export lab/packages lab/tree test/lib.sh
 test/guest/scenario/absence.sh test/guest/scenario/kunit.sh test/guest/scenario/mermap.sh
 test/host/bochs.t test/host/fetch_errors.t test/host/kernel_style.t
 test/host/packages_nonroot.t test/host/series_mail.t test/host/series_roundtrip.t
