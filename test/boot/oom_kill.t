@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A VMM is killed for want of memory, and nothing that its guest wrote is left
+# The OOM killer kills a VMM, and nothing that its guest wrote is left
 # anywhere in RAM, as seen from outside the machine.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

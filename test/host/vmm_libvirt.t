@@ -5,6 +5,8 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source-path=SCRIPTDIR source=../guest/scenario/lib.sh
+. "$TOP/test/guest/scenario/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=../guest/scenario/libvirt_lib.sh
 . "$TOP/test/guest/scenario/libvirt_lib.sh"
 

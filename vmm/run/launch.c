@@ -13,46 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "pass.h"
 #include "run.h"
 #include "say.h"
 
 #define CANNOT_RUN 126
 #define NOT_FOUND 127
-
-static int send_fd(int socket, int fd)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(fd))] = { 0 };
-	struct cmsghdr *head = (struct cmsghdr *)control;
-	struct iovec part = { "l", 1 };
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-
-	head->cmsg_level = SOL_SOCKET;
-	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(sizeof(fd));
-	memcpy(CMSG_DATA(head), &fd, sizeof(fd));
-	return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int socket)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	char byte;
-	struct iovec part = { &byte, 1 };
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	int fd;
-
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1 ||
-	    message.msg_controllen < CMSG_LEN(sizeof(fd)))
-		return -EPIPE;
-	memcpy(&fd, CMSG_DATA((struct cmsghdr *)control), sizeof(fd));
-	return fd;
-}
 
 /* A descriptor that stays open in the supervisor, above those that it closes. */
 static int keep(int fd, int as)
@@ -158,7 +124,7 @@ int launch(const struct run_options *options, char **args)
 		    "this kernel has none (CONFIG_SECCOMP_FILTER)" : strerror(-listener));
 		return EXIT_STOPPED;
 	}
-	err = send_fd(ends[0], listener);
+	err = pass_fd(ends[0], listener);
 	close(listener);
 	if (err || read(ends[0], &go, 1) != 1) {
 		say("the supervisor has ended");

@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "kvm_abi.h"
+#include "pass.h"
 
 #define MIB (1UL << 20)
 #define RAM (8 * MIB)
@@ -367,40 +368,6 @@ static void case_scrub(void)
 }
 
 /* A descriptor by a socket, as vhost-user passes them. */
-static void send_fd(int socket, int fd)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(fd))] = { 0 };
-	struct iovec part = { "f", 1 };
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-
-	*CMSG_FIRSTHDR(&message) = (struct cmsghdr){
-		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(fd)) };
-	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &fd, sizeof(fd));
-	must(sendmsg(socket, &message, 0) == 1);
-}
-
-/* -1: the other end is closed */
-static int receive_fd(int socket)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	char byte;
-	struct iovec part = { &byte, 1 };
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	int fd;
-
-	if (recvmsg(socket, &message, 0) != 1)
-		return -1;
-	must(message.msg_controllen >= CMSG_LEN(sizeof(fd)));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
-	return fd;
-}
-
 /* A back end doubles two bytes, by mappings as back ends have them. */
 static pid_t start_back_end(int *ret_socket)
 {
@@ -435,7 +402,7 @@ static void have_it_doubled(int socket, int fd)
 {
 	char done;
 
-	send_fd(socket, fd);
+	must(!pass_fd(socket, fd));
 	must(read(socket, &done, 1) == 1);
 }
 

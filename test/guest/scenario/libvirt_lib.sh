@@ -1,8 +1,8 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: MIT
 # A domain of libvirt in session mode, whose <emulator> starts QEMU below offmap run.
-# Sourced by test/host/vmm_libvirt.t and, in the lab, vmm_libvirt.sh: both are in a
-# mount namespace of their own.
+# Sourced after lib.sh by test/host/vmm_libvirt.t and, in the lab, vmm_libvirt.sh:
+# both are in a mount namespace of their own.
 
 LIBVIRT=/mnt/root
 NOBODY=65534
@@ -59,48 +59,22 @@ domain() {
 # virsh starts the daemon of a session
 libvirt_starts() { virsh version; }
 
-# bios_ends TIMES: it has found nothing to start so many times
-bios_ends() {
-	left=600
-	until [ "$(grep -ac 'No bootable device' $LIBVIRT/tmp/home/bios)" = "$1" ]; do
-		left=$((left - 1))
-		[ "$left" -gt 0 ] || return 1
-		sleep 1
-	done
-}
+# bios_ended TIMES: it has found nothing to start so many times
+bios_ended() { [ "$(grep -ac 'No bootable device' $LIBVIRT/tmp/home/bios)" = "$1" ]; }
 
-domain_starts() { domain && virsh create /tmp/domain.xml && bios_ends 1; }
+domain_starts() { domain && virsh create /tmp/domain.xml && within 600 bios_ended 1; }
 
 # the process of the VMM; its task has another name
 domain_pid() { cat $LIBVIRT/tmp/home/libvirt/qemu/run/one.pid; }
 
-# MiB of the domain that are guest_memfd
-domain_has() {
-	awk '/kvm-gmem/ { print $1 }' "/proc/$(domain_pid)/maps" | {
-		sum=0
-		while IFS=- read -r from to; do
-			sum=$((sum + 0x$to - 0x$from))
-		done
-		echo $((sum >> 20))
-	}
-}
-
 domain_is_protected() {
-	found=$(domain_has)
+	found=$(guest_memfd_of "$(domain_pid)")
 	echo "$found MiB"
 	[ "$found" -ge 255 ]
 }
 
-domain_resets() { virsh reset one && bios_ends 2 && domain_is_protected; }
+domain_resets() { virsh reset one && within 600 bios_ended 2 && domain_is_protected; }
 
-tasks() { grep -lx offmap-task /proc/[0-9]*/comm; }
+no_task() { ! grep -lx offmap-task /proc/[0-9]*/comm; }
 
-domain_ends() {
-	virsh destroy one || return 1
-	left=60
-	while tasks; do
-		left=$((left - 1))
-		[ "$left" -gt 0 ] || return 1
-		sleep 1
-	done
-}
+domain_ends() { virsh destroy one && within 60 no_task; }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A VMM is killed for want of memory.  Whoever looks at RAM from outside this
-# machine meanwhile, says so on a disk: see test/boot/oom_kill.t.
+# The OOM killer kills a VMM.  Meanwhile test/boot/oom_kill.t looks at RAM from outside
+# this machine, and says so on a disk.
 #
 # Arguments: halves of the victim's secret, and of that of a VM which lives on.
 # shellcheck source=/dev/null
@@ -9,15 +9,12 @@
 # shellcheck source=/dev/null
 . /scenario/lib.sh
 
-# What was seen from outside: the first byte of the disk.
-wait_for() {
-	left=300
-	until [ "$(dd if=/dev/vda bs=512 count=1 iflag=direct 2>/dev/null | head -c 1)" = "$1" ]; do
-		left=$((left - 1))
-		[ "$left" -gt 0 ] || return 1
-		sleep 1
-	done
+# The side outside writes the first byte of the disk.
+disk_says() {
+	[ "$(dd if=/dev/vda bs=512 count=1 iflag=direct 2>/dev/null | head -c 1)" = "$1" ]
 }
+
+wait_for() { within 300 disk_says "$1"; }
 
 # Little by little, so that little of its memory is wanted by others.
 is_killed() {
@@ -45,7 +42,7 @@ t "a VM has its secret in memory in the map" planted /tmp/control
 t "another out of the map" planted /tmp/victim
 echo "# planted" >&3
 t "RAM is looked at from outside" wait_for 1
-t "the VMM is killed for want of memory" is_killed
+t "the VMM is killed by the OOM killer" is_killed
 t "none of its memory stays out of the map" nothing_is_out
 echo "# killed" >&3
 t "RAM is looked at again" wait_for 2

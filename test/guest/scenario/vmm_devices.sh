@@ -48,15 +48,12 @@ keeps_time() {
 		is "cat $CLOCK" kvm-clock
 }
 
+balloon_is() { monitor 'info balloon' 'actual=' && grep -q "actual=$1[^0-9]" /tmp/mon; }
+
 # balloon_to MIB: the guest takes its time for it.
 balloon_to() {
 	monitor "balloon $1"
-	left=$PATIENCE
-	until monitor 'info balloon' 'actual=' && grep -q "actual=$1[^0-9]" /tmp/mon; do
-		left=$((left - 1))
-		[ "$left" -gt 0 ] || return 1
-		sleep 1
-	done
+	within "$PATIENCE" balloon_is "$1"
 }
 
 present() { offmap audit --json | sed -n 's/^      "present": \([0-9]*\),$/\1/p'; }
@@ -79,16 +76,9 @@ snapshot_works() {
 	is 'cat /tmp/state' before && reads_disk
 }
 
-reboots() {
-	type_in 'reboot -f' /tmp/in || return 1
-	left=$PATIENCE
-	until [ "$(grep -c '^booted' /tmp/out)" = 2 ]; do
-		left=$((left - 1))
-		[ "$left" -gt 0 ] || return 1
-		sleep 1
-	done
-	ask true
-}
+booted_twice() { [ "$(grep -c '^booted' /tmp/out)" = 2 ]; }
+
+reboots() { type_in 'reboot -f' /tmp/in && within "$PATIENCE" booted_twice && ask true; }
 
 killed_in_the_middle() {
 	type_in 'while :; do dd if=/dev/urandom of=/tmp/x bs=1M count=20; echo worked; done' /tmp/in &&

@@ -4,6 +4,8 @@
 # vmm*.sh after /tap.sh and /host.sh, with BUILT (where vmm/ is built) and KERNEL
 # (for the guest) set, both paths on the host.
 # shellcheck disable=SC2034 # some are for who sources this
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. /scenario/lib.sh
 
 ROOT=/host
 WWW=/tmp/www
@@ -70,7 +72,7 @@ start() {
 
 # wait_for TEXT [FILE]: on the guest's console, or elsewhere
 wait_for() {
-	left=$PATIENCE
+	local left=$PATIENCE
 	until grep -q "$1" "${2:-/tmp/out}"; do
 		left=$((left - 1))
 		if [ "$left" = 0 ] || ! kill -0 "$(cat /tmp/pid)"; then
@@ -176,13 +178,11 @@ holes() {
 		END { print n + 0 }' /sys/kernel/debug/page_tables/kernel
 }
 
+has_holes() { found=$(holes) && [ "$found" = "$1" ]; }
+
 # Pages go back when the VMM's memory is torn down, which takes its time.
 holes_are() {
-	left=300
-	while found=$(holes) && [ "$found" != "$1" ] && [ "$left" -gt 0 ]; do
-		left=$((left - 1))
-		sleep 1
-	done
+	within 300 has_holes "$1"
 	echo "$found holes, wanted $1"
 	[ "$found" = "$1" ]
 }

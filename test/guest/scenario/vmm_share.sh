@@ -26,30 +26,14 @@ serves() {
 		on_host $DAEMON --blockdev driver=file,node-name=disk,filename=/run/disk \
 			--export "vhost-user-blk,id=disk,addr.type=unix,addr.path=/run/$1,node-name=disk,writable=on,num-queues=2"
 	) &
-	left=$PATIENCE
-	until [ -S "$ROOT/run/$1" ]; do
-		left=$((left - 1))
-		[ "$left" -gt 0 ] || {
-			cat /tmp/daemon
-			return 1
-		}
-		sleep 1
-	done
-}
-
-# MiB of guest_memfd that the daemon has mapped
-daemon_has() {
-	awk '/kvm-gmem/ { print $1 }' "/proc/$(pidof qemu-storage-daemon)/maps" | {
-		sum=0
-		while IFS=- read -r from to; do
-			sum=$((sum + 0x$to - 0x$from))
-		done
-		echo $((sum >> 20))
+	within "$PATIENCE" test -S "$ROOT/run/$1" || {
+		cat /tmp/daemon
+		return 1
 	}
 }
 
 daemon_sees_it_all() {
-	found=$(daemon_has)
+	found=$(guest_memfd_of "$(pidof qemu-storage-daemon)")
 	echo "$found MiB"
 	[ "$found" -ge 190 ] && ! grep memfd: "/proc/$(pidof qemu-storage-daemon)/maps"
 }

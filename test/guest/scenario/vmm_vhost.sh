@@ -45,6 +45,8 @@ has_vhost() {
 	return 1
 }
 
+no_vsock() { ! pidof vsock >/dev/null; }
+
 # The sender waits for the listener.
 guest_sends() {
 	(
@@ -54,23 +56,16 @@ guest_sends() {
 	ask 'head -c 2000000 /dev/urandom >/tmp/file; until vsock send 2 1234 </tmp/file; do sleep 1; done' ||
 		return 1
 	sum=$(value 'md5sum </tmp/file') || return 1
-	left=$PATIENCE
-	while pidof vsock >/dev/null && [ "$left" -gt 0 ]; do
-		left=$((left - 1))
-		sleep 1
-	done
+	within "$PATIENCE" no_vsock
 	ls -l /tmp/heard
 	[ "$(md5sum </tmp/heard)" = "$sum" ]
 }
 
+send_file() { vsock send $CID 1235 <$WWW/file; }
+
 guest_listens() {
 	type_in 'vsock listen 1235 >/tmp/heard; echo "=listened=$?"' /tmp/in
-	left=$PATIENCE
-	until vsock send $CID 1235 <$WWW/file; do
-		left=$((left - 1))
-		[ "$left" -gt 0 ] || return 1
-		sleep 1
-	done
+	within "$PATIENCE" send_file || return 1
 	wait_for '^=listened=0' && is 'md5sum </tmp/heard' "$(md5sum <$WWW/file)"
 }
 
