@@ -42,7 +42,7 @@ CHOSEN := $(sort $(foreach w,$(WORDS),$(call tests_of,$(w))))
 UNKNOWN := $(strip $(foreach w,$(WORDS),$(if $(call tests_of,$(w)),,$(w))))
 # T=, has no word at all
 UNKNOWN := $(if $(T),$(if $(strip $(WORDS)),$(UNKNOWN),$(or $(strip $(T)),a blank)))
-# what check needs beside ARCH
+# what check needs besides ARCH
 OTHER := $(if $(filter x86_64,$(ARCH)),$(if $(filter test/arm64/%,$(or $(CHOSEN),$(TESTS))),ARCH=arm64))
 
 .PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \

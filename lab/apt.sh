@@ -76,7 +76,7 @@ apt_mirror() {
 	MIRROR_KEY=$(apt_keys "${entry##* }")
 }
 
-# apt_keys KEYRING|-: the machine's choice beside Debian's own keyring, which
+# apt_keys KEYRING|-: the machine's choice next to Debian's own keyring, which
 # knows the keys of later releases too.
 apt_keys() {
 	local keys=''

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The LDT works beside the mermap, with which it shares a region: with 5 and 4
+# The LDT works along with the mermap, with which it shares a region: with 5 and 4
 # levels of page tables, without and with page table isolation.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory out of the direct map beside what else a kernel does with memory.
+ * Memory out of the direct map during other work of the kernel on memory.
  *
  * boundaries around KIND MIB -- COMMAND...
  *	the command succeeds while such memory lives, which keeps its contents

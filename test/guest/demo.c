@@ -81,7 +81,7 @@ static int start_guest(struct guest *guest, int kind)
 	if (err)
 		return cannot(&guest->vm, kind, err);
 	offset = secret_offset(&guest->secret);
-	/* The page is touched, beside the secret, only to learn its frame. */
+	/* The page is touched, next to the secret, only to learn its frame. */
 	page = guest->vm.mem + offset / PAGE * PAGE;
 	page[PAGE - 1] = 1;
 	guest->vm.step = "/proc/self/pagemap";

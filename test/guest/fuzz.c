@@ -7,7 +7,7 @@
  * fuzz [-s SEED] [-t SECONDS] [-n CASES] [-j THREADS] [-l flag|write|punch] [-v]
  *
  * Everything a case does follows from its seed; cases of a run count up from
- * SEED.  What is found is printed with the command that repeats it.  Beside the
+ * SEED.  What is found is printed with the command that repeats it.  Besides the
  * threads runs one that uses their files in ways which change no contents.
  *
  * -l lies to the model, which has to notice: about the flag that takes memory

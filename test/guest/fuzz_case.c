@@ -554,8 +554,8 @@ static void op_guest(struct fuzz *f)
 	err = tiny_vm_plant(&vm->tiny, &secret,
 			    slot->gpa - TINY_VM_GPA + page * PAGE + offset);
 	/*
-	 * What is private is out of reach, for want of an attribute; and what
-	 * cannot be mapped is not what a guest shares, that is at the slot's
+	 * Private memory is out of reach, as it has no attribute.  A file that
+	 * cannot be mapped is not the guest's shared memory.  That is at the slot's
 	 * address in user space, where these slots have nothing.
 	 */
 	if ((file->flags & TINY_VM_SHARED) != TINY_VM_SHARED)
@@ -609,7 +609,7 @@ static void op_madvise(struct fuzz *f)
 		found(f, "MADV_DONTNEED: errno %d", errno);
 }
 
-/* Whoever pins pages does not get these. */
+/* A caller that pins pages does not get these. */
 static void op_pin(struct fuzz *f)
 {
 	struct fuzz_file *file;

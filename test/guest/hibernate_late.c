@@ -2,9 +2,9 @@
 /*
  * hibernate_late KIND   memory of that kind is made when hibernation has begun
  *
- * Who hibernates by /dev/snapshot is not frozen with the others, and whoever is may
- * still be about to be: the memory comes after the kernel has been asked whether it
- * can hibernate, and before the image.
+ * The process that hibernates by /dev/snapshot is not frozen with the others.  It
+ * makes the memory after the kernel was asked whether it can hibernate, and before
+ * the image.
  *
  * Needs "freezer" in /sys/power/pm_test: the kernel goes as far as the image then, and
  * says that all is well.

@@ -430,8 +430,8 @@ static void add_vmstat(const char *name, long value)
 static void add_meminfo(const char *name, long value)
 {
 	/*
-	 * A process has more than 64 bytes per CPU.  Areas for it come a page
-	 * per CPU at a time, whoever needs the first few bytes.
+	 * A process has more than 64 bytes per CPU.  Areas for it come a page per
+	 * CPU at a time, when a process needs the first few bytes of one.
 	 */
 	if (!strcmp(name, "Percpu"))
 		count(&counters, "kB per CPU", value, lives / 32 + 96);

@@ -27,7 +27,7 @@
 #include "mermap_use.h"
 
 #define NR_THREADS 8
-/* Of NR_THREADS: these preempt whoever runs, also inside of the kernel. */
+/* Of NR_THREADS: these preempt the running thread, also inside of the kernel. */
 #define NR_URGENT 2
 #define NR_PROCESSES 3
 #define THREADS_PER_PROCESS 2

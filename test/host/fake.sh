@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-# A Linux of a few files, a series on it, and an out/ of their own, so that
-# tests of tree, export and fetch take no time and touch nothing else.
+# A Linux of a few files, a series on it, and an out/ of their own.  With them tests of
+# tree, export and fetch take no time and touch nothing else.
 # Sourced after test/lib.sh.
 # shellcheck shell=bash
 
 FAKE=$(mktemp -d)
 trap 'status=$?; rm -rf "$FAKE"; tap_exit $status' EXIT
-# the identity of whoever runs the tests is not the one that they ask for
+# the tests expect an identity of their own, not the user's
 unset GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
 export OUT=$FAKE/out KERNEL_DIR=$FAKE/kernel LINUX=$FAKE/src
 L=$OUT/linux

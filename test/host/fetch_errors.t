@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# fetch says in one line what is wrong, and the next run recovers by itself.
-# apt-get and apt-cache are doubles that serve packages made here, but for
-# the two tests that ask apt itself about a mirror that is none.
+# fetch gives its error in one line, and the next run recovers by itself. apt-get and
+# apt-cache are doubles that serve packages made here.  Two tests ask apt itself about a
+# mirror that is none.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

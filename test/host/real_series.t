@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The series of this repository itself: apply, then export changes nothing.
-# Works beside out/linux, on a clone that shares its objects.
+# Works next to out/linux, on a clone that shares its objects.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

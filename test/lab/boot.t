@@ -108,7 +108,7 @@ stop_while_idle() {
 	done
 }
 
-# lost TIMES [BESIDE] [options]: in so many boots, with that command beside it
+# lost TIMES [BESIDE] [options]: in so many boots, while that command runs
 lost() {
 	local watcher
 	rm -rf "$OUT/logs/lab_lost"

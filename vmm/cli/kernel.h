@@ -9,7 +9,7 @@
 #include "kcore.h"
 #include "ptdump.h"
 
-/* A source is NULL where it is not to be had, with the errno beside it. */
+/* A source is NULL where it is not to be had, with the errno next to it. */
 struct kernel_view {
 	struct ptdump *tables;
 	int tables_error;

@@ -21,7 +21,7 @@
 /* Of ROMs; more of them could be memory of a guest under another name. */
 #define MAX_ROM (16UL << 20)
 #define FIRST_MIB (1UL << 20)
-/* Pieces with frames that are at hand before the page tables are read. */
+/* Pieces whose frames are read before the page tables. */
 #define MAX_AREAS 16
 /* Pieces that report_find() takes. */
 #define MAX_FOUND 64
@@ -438,7 +438,7 @@ void report_judge(struct vm_report *report, const struct kernel_view *view)
 	conclude_by_kvm(report, view->tables);
 }
 
-/* Judges the pieces at hand, by page tables that are newer than their frames. */
+/* Judges the pieces by page tables that are newer than their frames. */
 static void judge_areas(struct vm_report *report, bool *tables)
 {
 	struct kernel_view view;

@@ -29,7 +29,7 @@ enum part_kind {
 	NR_PART_KINDS,
 };
 
-/* What has a line of its own: a memslot, as a rule. */
+/* A part has a line of its own: usually it is a memslot. */
 struct part {
 	enum part_kind kind;
 	/* of a mapping only the address and the size */
@@ -64,7 +64,7 @@ struct vm_report {
 	char why[192];
 	struct part *part;
 	size_t nr_parts;
-	/* The pieces at hand. */
+	/* The pieces that are being judged. */
 	struct area *area;
 	size_t nr_areas;
 	uint64_t present;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process that another user may own, and that may end at any time: a number
- * of a process is used again, so it is held by a pidfd and by its directory in
- * /proc, and nothing is asked of the file systems that its descriptors are on.
+ * A process that another user may own, and that may end at any time.  The kernel
+ * uses the number of a process again, so a pidfd and its directory in /proc hold
+ * it.  Nothing is asked of the file systems that its descriptors are on.
  */
 #ifndef OFFMAP_PROCESS_H
 #define OFFMAP_PROCESS_H

@@ -32,7 +32,7 @@ static bool vma_may_be_taken(const struct ram_vma *vma, char why[RAM_WHY])
 		 !strncmp(vma->path, "/anon_hugepage", 14))
 		return true;
 	else if (!strncmp(vma->path, "/memfd:", 7))
-		snprintf(why, RAM_WHY, "it is a shared memfd, as for vhost-user, and whoever else has it would not see what the guest writes: make it private (share=off), or start with --share-guest-memfd");
+		snprintf(why, RAM_WHY, "it is a shared memfd, as for vhost-user, and its other users would not see what the guest writes: make it private (share=off), or start with --share-guest-memfd");
 	else
 		snprintf(why, RAM_WHY, "it is a shared mapping of %.150s, and what the guest writes would not get there",
 			 vma->path);

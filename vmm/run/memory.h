@@ -45,7 +45,7 @@ long remote_map(struct memory *memory, int fd, uint64_t size, int prot, int flag
 int remote_adopt(struct memory *memory);
 /* From now on the VMM's own descriptors may be had, and replaced. */
 void remote_share(struct memory *memory);
-/* The descriptor of a thread as one of ours, whatever becomes of that one; or -errno. */
+/* A thread's descriptor as one of ours, which stays open without it; or -errno. */
 int remote_take(pid_t thread, int fd);
 /* The task ends, and the descriptors of VMs are closed. */
 void remote_end(struct memory *memory);

@@ -140,7 +140,7 @@ void remote_share(struct memory *memory)
 	memory->host.lend = host_lend;
 }
 
-/* What the task may do from now on, whoever writes to its memory. */
+/* The calls that the task may make, even if another process writes to its memory. */
 static int confine(struct memory *memory)
 {
 	static const uint32_t calls[] = {

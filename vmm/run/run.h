@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * offmap run: a supervisor beside the VMM.  A seccomp filter, which survives
+ * offmap run: a supervisor next to the VMM.  A seccomp filter, which survives
  * exec and is inherited, hands it the calls that matter.  It has them made
  * inside the VMM's address space, by a task that it has put there.
  */
@@ -14,7 +14,7 @@
 struct run_options {
 	bool permissive;
 	bool verbose;
-	/* whoever has a shared memfd of the VMM's gets the guest_memfd */
+	/* a process with a shared memfd of the VMM's gets the guest_memfd */
 	bool share;
 };
 
@@ -22,7 +22,7 @@ struct run_options {
 #define EXIT_STOPPED 125
 
 /*
- * Starts the VMM in this process, with a supervisor beside it: returns only
+ * Starts the VMM in this process, with a supervisor next to it: returns only
  * if that fails, with an exit status, and has said why.
  */
 int launch(const struct run_options *options, char **args);

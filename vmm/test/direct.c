@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The model in the process of its VMM, for tests: the test is the VMM, and its
- * calls of libc, which stand before those of the double of KVM, go to the model,
- * as the filter's go to it from a VMM below offmap run.
+ * The model in the process of its VMM, for tests.  The test is the VMM.  Its calls
+ * of libc, which stand before those of the double of KVM, go to the model.  Below
+ * offmap run the filter sends them there.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
  * test/guest/bench.c does:
  *
  *   alloc, free   many pages of an order, one after the other
- *   pingpong      a page at a time, to and fro
+ *   pingpong      a page at a time, allocated and freed by turns
  *
  * for the kinds order0 to order9.
  */

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Memory out of the direct map is absent, in three ways that do not depend on
-# each other: no scan of RAM finds what it holds, the page tables have no entry
-# for it, and no CPU can read it, whatever its TLB holds.  Beside each stands
+# Memory out of the direct map is absent, in three ways that do not depend on each other.
+# No scan of RAM finds its contents.  The page tables have no entry for it.  No CPU can
+# read it through a stale entry of its TLB.  Next to each stands
 # its control: the same look at memory that is in the direct map.
 #
 # Arguments: words of the kernel command line that have to have been understood.

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Memory out of the direct map where the rest of the kernel has business with
-# memory: hotplug, contiguous ranges, CPUs that go, suspend, caches, limits,
-# nodes.  The machine has two nodes and four CPUs.
+# Memory out of the direct map during hotplug, contiguous allocations, suspend and dropped
+# caches, while CPUs go, and under limits and on nodes.
+# The machine has two nodes and four CPUs.
 # shellcheck source=/dev/null
 . /tap.sh
 # shellcheck source=/dev/null
@@ -76,7 +76,7 @@ in_cgroup() {
 	sh -c 'echo $$ >'$CGROUP'/cgroup.procs && exec "$@"' sh "$@"
 }
 
-# Whoever wants more than its limit is killed, and nobody else.
+# A process that wants more than its limit is killed, and no other.
 limit_holds() {
 	kills=$(sed -n 's/^oom_kill //p' $CGROUP/memory.events)
 	in_cgroup 33554432 pressure churn "$1" 64 1

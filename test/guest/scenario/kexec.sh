@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Another kernel follows this one while a VM has its memory out of the map: one
-# that was asked for, or, after a crash, the one that saves /proc/vmcore, here to
-# the first disk.
+# Another kernel follows this one while a VM has its memory out of the map.  It is one
+# that kexec starts, or, after a crash, the one that saves /proc/vmcore, here to the first
+# disk.
 #
 # Arguments: crash|now, the kernel, halves of the secret of a VM out of the map, and
 # of that of one in the map.

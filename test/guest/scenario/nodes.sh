@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Memory policies decide where memory out of the direct map is, and a range of RAM
-# that has some does not go offline: where each page leaves the map on its own, too.
+# Memory policies decide the node of memory out of the direct map.  A range of RAM that
+# has some does not go offline, also where each page leaves the map on its own.
 # The machine has two nodes, each with two of its CPUs.
 # shellcheck source=/dev/null
 . /tap.sh

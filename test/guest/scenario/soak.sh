@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# VMs come and go out of the direct map beside everything else that moves memory:
-# memory hogs, fork storms, compaction, dropped caches, CPUs and ranges of RAM
-# that go and come, and failures: of what takes blocks out of the map, and of any
-# allocation that such a VM is the reason of.
+# VMs with memory out of the direct map come and go while everything else moves memory:
+# memory hogs, fork storms, compaction, dropped caches.  CPUs and ranges of RAM go and
+# come.  Failures are injected where blocks leave the map, and in each allocation for such
+# a VM.
 # Afterwards all of the memory is there, and in the map.
 #
 # Arguments: seconds.

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# How long Linux takes to boot under the host's QEMU, on protected memory and on
-# plain: by turns, in one boot of the lab, from the start of QEMU until the guest
-# has a prompt.  A line of JSON for each, like those of bench:
+# How long Linux takes to boot under the host's QEMU, on protected memory and on plain, by
+# turns, in one boot of the lab.  The time is from the start of QEMU until the guest has a
+# prompt.  A line of JSON for each, like those of bench:
 #
 #   {"work":"boot","kind":"protected","machine":"q35","round":1,"pages":1,"ns":...}
 #

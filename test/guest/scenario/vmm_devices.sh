@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What a Linux guest does with its machine, on protected memory under QEMU:
-# kvm-clock, disk, network, balloon, snapshots, a reboot; and what is left when
-# the VMM is killed in the middle of it.
+# A Linux guest on protected memory under QEMU uses kvm-clock, disk, network, balloon,
+# snapshots and a reboot.  Then the VMM is killed in the middle of it, and nothing may be
+# left.
 #
 # Arguments: where vmm/ is built, and the kernel to boot, both on the host.
 # shellcheck source=/dev/null

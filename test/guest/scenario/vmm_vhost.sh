@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Devices whose other end is in the host's kernel, vhost-net with a tap and
-# vhost-vsock: that kernel cannot reach the guest's memory by its direct map, and
-# copies by the VMM's mapping.
+# Devices whose other end is in the host's kernel: vhost-net with a tap, and vhost-vsock.
+# That kernel cannot reach the guest's memory by its direct map, and copies by the VMM's
+# mapping.
 #
 # Arguments: where vmm/ is built, and the kernel to boot, both on the host.
 # shellcheck source=/dev/null
