@@ -44,8 +44,8 @@ int main(void)
 	if (vm < 0)
 		return failed("KVM_CREATE_VM", -errno);
 
-	/* Memory for it, mapped here as well, for virtio and the like. */
-	err = offmap_create(vm, SIZE, 0, &mem);
+	/* Memory for it, mapped here as well, for virtio and the like; huge pages are welcome. */
+	err = offmap_create(vm, SIZE, OFFMAP_CREATE_ALLOW_HUGE, &mem);
 	if (!err)
 		err = offmap_map(mem, NULL, 0, SIZE, 0, &addr);
 	if (err)

@@ -51,7 +51,7 @@ enum offmap_reason {
 /* What the kernel can do for a VM. */
 #define OFFMAP_CAN_PROTECT	(1U << 0)	/* everything in this header */
 #define OFFMAP_CAN_WRITE	(1U << 1)	/* fill without a mapping: fast */
-#define OFFMAP_CAN_HUGE		(1U << 2)	/* huge pages, where there are some */
+#define OFFMAP_CAN_HUGE		(1U << 2)	/* pages of 2 MiB, where there are some */
 
 struct offmap_support {
 	uint32_t features;		/* OFFMAP_CAN_* */
@@ -86,7 +86,10 @@ OFFMAP_API const char *offmap_reason(uint32_t reason);
 /* One guest_memfd out of the direct map. */
 struct offmap_mem;
 
-/* For offmap_create(): huge pages where the kernel has any; no error where not. */
+/*
+ * For offmap_create(): pages of 2 MiB as far as memory and NUMA policy allow.  A kernel
+ * that has none is no error: offmap_features() tells.
+ */
 #define OFFMAP_CREATE_ALLOW_HUGE	(1U << 0)
 
 /*
@@ -159,6 +162,9 @@ OFFMAP_API uint32_t offmap_features(const struct offmap_mem *mem);
  * Maps a range of the memory into this process, shared, readable and
  * writable, not inherited by fork().
  *
+ * A page of 2 MiB is mapped as one where the address and the offset agree modulo 2 MiB.
+ * With OFFMAP_CAN_HUGE, and without @at, the address is chosen so.
+ *
  * @at: where; with OFFMAP_MAP_FIXED exactly there, else a hint that may be
  *      NULL
  * @offset, @size: in bytes, multiples of the page size
@@ -218,6 +224,8 @@ struct offmap_slot {
 /*
  * Makes a memslot.  KVM allows a page of the memory in one slot at a time,
  * and never changes such a slot: unbind it and bind it anew.
+ *
+ * The guest has a page of 2 MiB as one where guest_addr and offset agree modulo 2 MiB.
  *
  * 0, or
  *  -EINVAL  a pointer is NULL; an address, the offset or the size is not a
@@ -302,6 +310,7 @@ OFFMAP_API int offmap_allocate(const struct offmap_mem *mem, uint64_t offset,
 /*
  * Which pages exist?  Those that the guest or the VMM has touched, or that were
  * filled or allocated, and not discarded.  A running guest changes that.
+ * With OFFMAP_CAN_HUGE so do the others of the same 2 MiB.
  *
  * @offset, @size: in bytes
  * @ret_pages: one byte a page, 1 or 0
@@ -318,6 +327,7 @@ OFFMAP_API int offmap_present(const struct offmap_mem *mem, uint64_t offset,
 /*
  * Gives the pages of a range back to the kernel, which clears them before
  * anybody else can reach them.  Guest and VMM find zeroes there afterwards.
+ * With OFFMAP_CAN_HUGE only whole aligned 2 MiB are certain to be given back.
  *
  * @offset, @size: in bytes
  *

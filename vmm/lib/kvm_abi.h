@@ -60,7 +60,7 @@ struct kvm_create_guest_memfd {
 #define GUEST_MEMFD_FLAG_WRITE (1ULL << 3)
 #endif
 
-/* Huge pages, as far as there are some.  No kernel has it yet. */
+/* Pages of 2 MiB, as far as there are some. */
 #ifndef GUEST_MEMFD_FLAG_ALLOW_HUGE
 #define GUEST_MEMFD_FLAG_ALLOW_HUGE (1ULL << 4)
 #endif

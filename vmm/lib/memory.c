@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "huge.h"
 #include "internal.h"
 #include "kvm_abi.h"
 
@@ -165,8 +166,11 @@ int offmap_map(const struct offmap_mem *mem, void *at, uint64_t offset,
 		return -EINVAL;
 	if (!(flags & OFFMAP_MAP_READ_ONLY))
 		protection |= PROT_WRITE;
-	addr = mmap(at, size, protection, MAP_SHARED | (fixed ? MAP_FIXED : 0), mem->fd,
-		    offset);
+	if (!at && mem->features & OFFMAP_CAN_HUGE && huge_is_inside(offset, size))
+		addr = huge_map(mem->fd, offset, size, protection);
+	else
+		addr = mmap(at, size, protection, MAP_SHARED | (fixed ? MAP_FIXED : 0),
+			    mem->fd, offset);
 	if (addr == MAP_FAILED)
 		return -errno;
 	/* A child could keep the pages, and do little with them. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "fake_kvm.h"
+#include "huge.h"
 #include "kvm_abi.h"
 #include "offmap.h"
 #include "page.h"
@@ -435,6 +436,31 @@ static void test_pages(void)
 	close(vm);
 }
 
+/* Ranges that start anywhere in their 2 MiB. */
+static void test_huge_map(struct offmap_mem *mem)
+{
+	uint64_t offset = 0, size = 0;
+	uint8_t *addr, *hint;
+	int failed = 0;
+
+	for (uint64_t from = 0; from < 2 * HUGE_BYTES; from += HUGE_BYTES / 8 + PAGE) {
+		if (offmap_map(mem, NULL, from, 2 * HUGE_BYTES, 0, (void **)&addr))
+			abort();
+		failed += !huge_agrees((uintptr_t)addr, from);
+		addr[0] = addr[2 * HUGE_BYTES - 1] = 0x77;
+		failed += offmap_locate(mem, addr, &offset, &size) || offset != from ||
+			  size != 2 * HUGE_BYTES;
+		offmap_unmap(addr, 2 * HUGE_BYTES);
+	}
+	is_int(failed, 0, "huge pages: the address agrees with the offset");
+	/* inside a free range: nothing else is near */
+	hint = mmap(NULL, 8 * HUGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	munmap(hint, 8 * HUGE_BYTES);
+	is_int(offmap_map(mem, hint + PAGE, 0, PAGE, 0, (void **)&addr), 0, "huge pages: a hint");
+	ok(addr == hint + PAGE, "huge pages: a hint is followed");
+	offmap_unmap(addr, PAGE);
+}
+
 static void test_huge(void)
 {
 	struct offmap_mem *mem;
@@ -448,8 +474,14 @@ static void test_huge(void)
 	offmap_free(mem);
 	/* the double refuses flags that it does not advertise */
 	fake_kvm.gmem_flags |= GUEST_MEMFD_FLAG_ALLOW_HUGE;
-	is_int(offmap_create(vm, MIB, OFFMAP_CREATE_ALLOW_HUGE, &mem), 0, "huge pages: asked for");
+	is_int(probed(vm).features, OFFMAP_CAN_PROTECT | OFFMAP_CAN_HUGE, "probe: huge pages are seen");
+	is_int(offmap_create(vm, 4 * HUGE_BYTES, OFFMAP_CREATE_ALLOW_HUGE, &mem), 0,
+	       "huge pages: asked for");
 	is_int(offmap_features(mem), OFFMAP_CAN_PROTECT | OFFMAP_CAN_HUGE, "huge pages: there");
+	test_huge_map(mem);
+	offmap_free(mem);
+	is_int(offmap_create(vm, MIB, 0, &mem), 0, "huge pages: not asked for");
+	is_int(offmap_features(mem), OFFMAP_CAN_PROTECT, "huge pages: and not there");
 	offmap_free(mem);
 	close(vm);
 }
