@@ -93,6 +93,8 @@ ok "probe: no, with the reason" \
 ok "probe: no /dev/kvm" \
 	env FAKE_KVM_OPEN_ERROR=2 bash -c "$(declare -f gives fake); O=$O; gives 1 'there is no /dev/kvm' fake probe"
 is "probe --json" "$(fake probe --json sh | json '$j->{protect} && $j->{vmm}{runs} && $j->{kernel}')" "$(uname -r)"
+is "probe --json: huge pages, or none" \
+	"$(for flags in 7 23; do FAKE_KVM_GMEM_FLAGS=$flags fake probe --json | json '$j->{huge} ? "yes" : "no"'; done)" noyes
 odd=$WORK/$'odd "name\\\x01\xff'
 cp "$(command -v env)" "$odd"
 is "probe --json of an odd name is JSON" "$(fake probe --json "$odd" | json '$j->{vmm}{runs} ? "yes" : "no"')" yes
@@ -108,6 +110,12 @@ ok "run: a kernel without the flag: 125" \
 	env FAKE_KVM_GMEM_FLAGS=3 bash -c "$(declare -f gives fake); O=$O; gives 125 'lacks the series' fake run -- sh -c 'echo started'"
 ok "run --permissive: goes on, and says so" \
 	env FAKE_KVM_GMEM_FLAGS=3 bash -c "$(declare -f gives fake); O=$O; gives 0 'warning: .*lacks the series' fake run --permissive -- sh -c 'echo started'"
+ok "run --huge: a kernel without pages of 2 MiB: 125" \
+	gives 125 'no GUEST_MEMFD_FLAG_ALLOW_HUGE here' fake run --huge -- sh -c 'echo started'
+ok "run --huge --permissive: goes on, and says so" \
+	gives 0 'warning: .*no GUEST_MEMFD_FLAG_ALLOW_HUGE here' fake run --huge --permissive -- sh -c 'echo started'
+ok "run --huge: a kernel that has them" \
+	env FAKE_KVM_GMEM_FLAGS=23 bash -c "$(declare -f gives fake); O=$O; gives 0 '^started$' fake run --huge --permissive -- sh -c 'echo started'"
 ok "run: no /dev/kvm: 125" \
 	env FAKE_KVM_OPEN_ERROR=2 bash -c "$(declare -f gives fake); O=$O; gives 125 'there is no /dev/kvm' fake run -- sh -c 'echo started'"
 ok "run: the VMM's exit status is kept" gives 42 '' fake run -- sh -c 'exit 42'

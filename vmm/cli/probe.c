@@ -60,6 +60,9 @@ static void print_human(const struct offmap_support *s, const struct look *look,
 		printf("write()   %s\n", s->features & OFFMAP_CAN_WRITE ?
 		       "yes: memory is filled by the kernel" :
 		       "no: memory is filled through a mapping");
+		printf("huge      %s\n", s->features & OFFMAP_CAN_HUGE ?
+		       "yes: pages of 2 MiB, where there are some" :
+		       "no: guest_memfd has small pages only");
 		printf("memslots  %u\n", s->max_slots);
 		printf("blocks    %s\n", look->fast_path ? look->fast_path :
 		       "not counted by this kernel");
@@ -79,6 +82,7 @@ static void print_json(const struct offmap_support *s, const struct look *look,
 	json_string(&json, "kernel", release);
 	json_bool(&json, "protect", s->features & OFFMAP_CAN_PROTECT);
 	json_bool(&json, "write", s->features & OFFMAP_CAN_WRITE);
+	json_bool(&json, "huge", s->features & OFFMAP_CAN_HUGE);
 	json_number(&json, "reason", s->reason);
 	json_string(&json, "reason_text", offmap_reason(s->reason));
 	json_number(&json, "errno", s->error);

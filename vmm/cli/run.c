@@ -17,6 +17,7 @@ static void usage(FILE *to)
 	      "  --share-guest-memfd\n"
 	      "                 let vhost-user back ends have the memory as guest_memfd, where\n"
 	      "                 the VMM shares it as a memfd\n"
+	      "  --huge         let the memory have pages of 2 MiB, where there are some\n"
 	      "  --verbose      say what is protected\n"
 	      "exit status: that of the VMM; 125 the command line is wrong, offmap refused or\n"
 	      "stopped the VMM, or it ended without a VM; 126 the VMM cannot be run; 127 it is\n"
@@ -24,17 +25,21 @@ static void usage(FILE *to)
 	      "example: offmap run -- qemu-system-x86_64 -accel kvm -M q35 -m 4G disk.qcow2\n", to);
 }
 
-static int check_machine(bool permissive)
+static int check_machine(const struct run_options *run)
 {
 	struct offmap_support support;
+	const char *why = NULL;
 
 	if (offmap_probe(-1, &support))
 		return fail(EXIT_REFUSED, "cannot ask this machine");
-	if (support.features & OFFMAP_CAN_PROTECT)
-		return 0;
-	if (!permissive)
-		return fail(EXIT_REFUSED, "%s", offmap_reason(support.reason));
-	warn("warning: %s", offmap_reason(support.reason));
+	if (!(support.features & OFFMAP_CAN_PROTECT))
+		why = offmap_reason(support.reason);
+	else if (run->huge && !(support.features & OFFMAP_CAN_HUGE))
+		why = "guest_memfd has no GUEST_MEMFD_FLAG_ALLOW_HUGE here: this kernel has no pages of 2 MiB for it (--huge)";
+	if (why && !run->permissive)
+		return fail(EXIT_REFUSED, "%s", why);
+	if (why)
+		warn("warning: %s", why);
 	return 0;
 }
 
@@ -56,6 +61,7 @@ int cmd_run(int argc, char **argv)
 		{ "strict", no_argument, NULL, 's' },
 		{ "permissive", no_argument, NULL, 'p' },
 		{ "share-guest-memfd", no_argument, NULL, 'g' },
+		{ "huge", no_argument, NULL, '2' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -74,6 +80,9 @@ int cmd_run(int argc, char **argv)
 		case 'g':
 			run.share = true;
 			break;
+		case '2':
+			run.huge = true;
+			break;
 		case 'v':
 			run.verbose = true;
 			break;
@@ -89,7 +98,7 @@ int cmd_run(int argc, char **argv)
 		usage(stderr);
 		return EXIT_REFUSED;
 	}
-	status = check_machine(run.permissive);
+	status = check_machine(&run);
 	if (!status)
 		status = check_vmm(argv[optind]);
 	return status ? status : launch(&run, argv + optind);

@@ -19,7 +19,7 @@ _offmap() {
 		return
 		;;
 	demo) options='--json --swap --help' ;;
-	run) options='--strict --permissive --share-guest-memfd --verbose --help --' ;;
+	run) options='--strict --permissive --share-guest-memfd --huge --verbose --help --' ;;
 	*) return ;;
 	esac
 	if [ "${COMP_WORDS[1]}" = run ]; then

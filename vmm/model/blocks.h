@@ -19,7 +19,13 @@ struct backing {
 	int fd;
 	int own;
 	uint64_t inode;
+	uint64_t size;
 	unsigned int refs;
+	/* it may have pages of 2 MiB; the end of those that were allocated last */
+	bool huge;
+	uint64_t huge_end;
+	/* a slot that cannot have them was named */
+	bool named;
 	/* serial of the VM: KVM gives it to no other */
 	uint64_t owner;
 	/* other processes may have it from the VMM */

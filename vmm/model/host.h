@@ -36,6 +36,8 @@ struct host {
 	 */
 	int (*borrow)(struct host *host, int number);
 	int (*lend)(struct host *host, int number, int fd, bool close_at_exec);
+	/* New guest_memfds may have pages of 2 MiB. */
+	bool huge;
 	/* Has a guest run already? */
 	bool (*guest_runs)(struct host *host);
 };

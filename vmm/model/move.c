@@ -68,7 +68,7 @@ static int copy_in(struct move *move, uint64_t addr, size_t nr, const uint8_t *s
 		/* what was there is there again, also if it was blank: prealloc=on */
 		if (states[i] != PAGE_PRESENT && page_is_zero(buffer + i * page))
 			continue;
-		err = ram_allocate(move->backing, move->offset + offset + i * page, page);
+		err = ram_allocate_page(move->backing, move->offset + offset + i * page);
 		if (!err)
 			memcpy(to, buffer + i * page, page);
 	}

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "huge.h"
 #include "model.h"
 #include "ram.h"
 #include "say.h"
@@ -160,6 +162,37 @@ static int plan(struct model *model, struct vm *vm, struct slot *slot)
 	return err;
 }
 
+/* Why a piece cannot have pages of 2 MiB, or NULL. */
+static const char *small_pages_reason(const struct piece *piece)
+{
+	if (!piece->backing->huge)
+		return "has small pages only: KVM has none of 2 MiB for this VM";
+	if (!huge_is_inside(piece->gpa, piece->size))
+		return "has small pages only: it has no whole aligned 2 MiB";
+	if (!huge_agrees(piece->gpa, piece->offset))
+		return "has small pages only: its place in the shared memfd and its guest address differ modulo 2 MiB";
+	return huge_agrees(piece->addr, piece->gpa) ? NULL :
+	       "has small pages in the VMM: its address there and its guest address differ modulo 2 MiB";
+}
+
+/* Once for each guest_memfd: slots come and go. */
+static void name_small_pages(const struct model *model, const struct slot *slot)
+{
+	for (size_t i = 0; model->host->huge && i < slot->nr_pieces; i++) {
+		const struct piece *piece = &slot->piece[i];
+		const char *why;
+
+		if (!piece->backing || piece->backing->named || piece->size < HUGE_BYTES)
+			continue;
+		why = small_pages_reason(piece);
+		if (!why)
+			continue;
+		piece->backing->named = true;
+		say("warning: guest memory 0x%" PRIx64 "-0x%" PRIx64 " (slot %u) %s",
+		    piece->gpa, piece->gpa + piece->size - 1, slot->id, why);
+	}
+}
+
 int pieces_install(struct model *model, struct vm *vm, struct slot *slot)
 {
 	int err = plan(model, vm, slot);
@@ -171,6 +204,8 @@ int pieces_install(struct model *model, struct vm *vm, struct slot *slot)
 		while (done--)
 			pieces_set(model, vm, slot, &slot->piece[done], true);
 		pieces_drop(slot);
+	} else {
+		name_small_pages(model, slot);
 	}
 	return err;
 }

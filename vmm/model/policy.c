@@ -162,18 +162,21 @@ static int protect_own(struct model *model, struct vm *vm, const struct slot *sl
 {
 	uint64_t from = addr, to = until;
 	struct backing *backing;
+	struct block new;
 	int err = ram_extent(model->host, &from, &to, why);
 
 	if (!err && (!is_free(model, from, addr) || !is_free(model, until, to))) {
 		snprintf(why, RAM_WHY, "its huge page is in another slot, in part");
 		err = -EPERM;
 	}
+	new = (struct block){ .addr = from, .size = to - from };
+	new.offset = ram_offset(model->host, slot->gpa + (from - slot->addr), new.size);
 	if (!err)
-		err = ram_protect(model->host, vm->fd, from, to - from, &backing, why);
+		err = ram_protect(model->host, vm->fd, &new, &backing, why);
 	if (err)
 		return err;
 	backing->owner = vm->serial;
-	return add_parts(model, slot->addr - slot->gpa, backing, 0, from, to);
+	return add_parts(model, slot->addr - slot->gpa, backing, new.offset, from, to);
 }
 
 /* A range becomes a guest_memfd. */
@@ -227,7 +230,8 @@ static int adopt(struct model *model, struct vm *vm, const struct slot *slot, ui
 		snprintf(why, sizeof(why), "other processes have it, and it is of another VM");
 		err = -EPERM;
 	} else {
-		err = ram_move(model->host, vm->fd, &old, addr, until - addr, &new.backing, why);
+		new.offset = ram_offset(model->host, slot->gpa + (addr - slot->addr), new.size);
+		err = ram_move(model->host, vm->fd, &old, &new, &new.backing, why);
 	}
 	if (err) {
 		err = policy_refuse(model, slot, addr, until, why);

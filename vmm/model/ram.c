@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "huge.h"
 #include "kvm_abi.h"
 #include "move.h"
 #include "offmap.h"
@@ -91,6 +92,27 @@ int ram_allocate(const struct backing *backing, uint64_t offset, uint64_t size)
 	return err;
 }
 
+/* A small page would keep a page of 2 MiB out of its place. */
+int ram_allocate_page(struct backing *backing, uint64_t offset)
+{
+	uint64_t start = offset & ~(HUGE_BYTES - 1), end = start + HUGE_BYTES;
+
+	if (backing->huge && end <= backing->size) {
+		if (backing->huge_end == end)
+			return 0;
+		if (!ram_allocate(backing, start, HUGE_BYTES)) {
+			backing->huge_end = end;
+			return 0;
+		}
+	}
+	return ram_allocate(backing, offset, page_bytes());
+}
+
+uint64_t ram_offset(const struct host *host, uint64_t gpa, uint64_t size)
+{
+	return host->huge && huge_is_inside(gpa, size) ? gpa & (HUGE_BYTES - 1) : 0;
+}
+
 void ram_release(struct backing *backing)
 {
 	if (backing->fd >= 0)
@@ -119,7 +141,7 @@ int ram_create(struct host *host, int vm, uint64_t size, struct backing **ret_ba
 		snprintf(why, RAM_WHY, "out of memory");
 		return -ENOMEM;
 	}
-	*backing = (struct backing){ .host = host, .fd = -1, .own = -1 };
+	*backing = (struct backing){ .host = host, .fd = -1, .own = -1, .size = size };
 	ret = host_call(host, vm, SYS_ioctl, vm, KVM_CHECK_EXTENSION, KVM_CAP_GUEST_MEMFD_FLAGS);
 	if (ret < 0 || (ret & OFFMAP_GMEM_NEEDED) != OFFMAP_GMEM_NEEDED) {
 		snprintf(why, RAM_WHY, "%s", offmap_reason(ret < 0 ||
@@ -128,6 +150,9 @@ int ram_create(struct host *host, int vm, uint64_t size, struct backing **ret_ba
 		ret = -EOPNOTSUPP;
 		goto release;
 	}
+	backing->huge = host->huge && ret & GUEST_MEMFD_FLAG_ALLOW_HUGE;
+	if (backing->huge)
+		create.flags |= GUEST_MEMFD_FLAG_ALLOW_HUGE;
 	ret = host_ioctl(host, vm, KVM_CREATE_GUEST_MEMFD, &create, sizeof(create));
 	if (ret >= 0) {
 		backing->fd = ret;
@@ -167,7 +192,7 @@ static int copy_block(struct move *move, const struct block *block)
 		for (size_t i = 0; !err && i < nr; i++) {
 			if (known && !(resident[i] & 1))
 				continue;
-			err = ram_allocate(move->backing, at + i * page, page);
+			err = ram_allocate_page(move->backing, move->offset + at + i * page);
 			if (!err)
 				memcpy(move->map + at + i * page, old + at + i * page, page);
 		}
@@ -176,18 +201,21 @@ static int copy_block(struct move *move, const struct block *block)
 	return err;
 }
 
-static int replace(struct host *host, int vm, uint64_t addr, uint64_t size,
+static int replace(struct host *host, int vm, const struct block *new,
 		   const struct block *block, struct backing **ret_backing,
 		   char why[RAM_WHY])
 {
-	struct move move = { .host = host, .addr = addr, .size = size };
-	int err = vmas_read(host->pid, addr, addr + size, &move.vma, &move.nr_vmas);
+	struct move move = {
+		.host = host, .addr = new->addr, .size = new->size, .offset = new->offset,
+	};
+	int err = vmas_read(host->pid, new->addr, new->addr + new->size, &move.vma,
+			    &move.nr_vmas);
 
 	if (err) {
 		snprintf(why, RAM_WHY, "its mappings cannot be read: %s", strerror(-err));
 		return err;
 	}
-	err = ram_create(host, vm, size, &move.backing, why);
+	err = ram_create(host, vm, new->offset + new->size, &move.backing, why);
 	if (err)
 		goto free_vmas;
 	err = move_start(&move, why);
@@ -209,20 +237,21 @@ free_vmas:
 	return err;
 }
 
-int ram_protect(struct host *host, int vm, uint64_t addr, uint64_t size,
+int ram_protect(struct host *host, int vm, const struct block *new,
 		struct backing **ret_backing, char ret_why[RAM_WHY])
 {
-	return replace(host, vm, addr, size, NULL, ret_backing, ret_why);
+	return replace(host, vm, new, NULL, ret_backing, ret_why);
 }
 
-int ram_move(struct host *host, int vm, const struct block *block, uint64_t addr,
-	     uint64_t size, struct backing **ret_backing, char ret_why[RAM_WHY])
+int ram_move(struct host *host, int vm, const struct block *block, const struct block *new,
+	     struct backing **ret_backing, char ret_why[RAM_WHY])
 {
-	int err = replace(host, vm, addr, size, block, ret_backing, ret_why);
+	int err = replace(host, vm, new, block, ret_backing, ret_why);
 
 	/* no copy stays behind; if it cannot be removed it is still out of the map */
 	if (!err)
-		ram_discard(block->backing, block->offset + (addr - block->addr), size);
+		ram_discard(block->backing, block->offset + (new->addr - block->addr),
+			    new->size);
 	return err;
 }
 

@@ -16,6 +16,8 @@ struct run_options {
 	bool verbose;
 	/* a process with a shared memfd of the VMM's gets the guest_memfd */
 	bool share;
+	/* guest_memfds may have pages of 2 MiB */
+	bool huge;
 };
 
 /* The exit status of a VMM that was stopped or never started. */

@@ -49,6 +49,7 @@ static bool guest_runs(struct host *host)
 void serve_start(struct memory *memory, const struct run_options *options)
 {
 	memory->host.guest_runs = guest_runs;
+	memory->host.huge = options->huge;
 	if (options->share)
 		remote_share(memory);
 	memory->model = (struct model){

@@ -155,6 +155,7 @@ void direct_start(bool be_permissive)
 	host.pid = host.vmm = getpid();
 	host.borrow = NULL;
 	host.lend = NULL;
+	host.huge = false;
 	model = (struct model){ .host = &host, .permissive = permissive };
 	inside = false;
 }
@@ -164,6 +165,11 @@ void direct_share(int fails_at)
 	host.borrow = direct_take;
 	host.lend = direct_lend;
 	lend_fails_in = fails_at;
+}
+
+void direct_huge(void)
+{
+	host.huge = true;
 }
 
 static int result(int err)

@@ -10,4 +10,7 @@ void direct_start(bool permissive);
 /* Shared memfds become guest_memfds; the nth descriptor from now cannot: 0: all can. */
 void direct_share(int fails_at);
 
+/* The memory may have pages of 2 MiB. */
+void direct_huge(void);
+
 #endif

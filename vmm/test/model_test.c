@@ -19,6 +19,7 @@
 
 #include "direct.h"
 #include "fake_kvm.h"
+#include "huge.h"
 #include "kvm_abi.h"
 #include "page.h"
 #include "tap.h"
@@ -837,6 +838,131 @@ static void case_mapped_over(void)
 	must(guest_byte(MIB) == 7 && !set_slot(0, 0, 0, 0, ram));
 }
 
+/* Memory whose address is so far from a multiple of 2 MiB. */
+static uint8_t *huge_ram(uint64_t size, uint64_t from)
+{
+	uint8_t *room = new_ram(size + 2 * HUGE_BYTES);
+
+	fake_kvm.gmem_flags |= GUEST_MEMFD_FLAG_ALLOW_HUGE;
+	direct_huge();
+	return room + (-(uintptr_t)room & (HUGE_BYTES - 1)) + from;
+}
+
+/* Can the guest, and the VMM, have a page of 2 MiB there? */
+static bool guest_fits(uint64_t gpa)
+{
+	const struct fake_slot *slot = fake_kvm_slot_at(vm, gpa);
+
+	return slot->gmem >= 0 && huge_agrees(slot->gpa, slot->gmem_offset);
+}
+
+static bool vmm_fits(uint64_t gpa)
+{
+	const struct fake_slot *slot = fake_kvm_slot_at(vm, gpa);
+
+	return huge_agrees(slot->hva, slot->gmem_offset);
+}
+
+/* This text in one line is all that was said; "": nothing was. */
+static bool said_only(const char *text)
+{
+	char said[1024] = "", *end;
+
+	must(pread(2, said, sizeof(said) - 1, 0) >= 0);
+	end = strchr(said, '\n');
+	return *text ? strstr(said, text) && end && !end[1] : !*said;
+}
+
+static uint64_t allocated(uint64_t gpa)
+{
+	struct stat st;
+
+	must(!fstat(fake_kvm_slot_at(vm, gpa)->gmem, &st));
+	return st.st_blocks * 512;
+}
+
+static void case_huge(void)
+{
+	uint8_t *ram = huge_ram(RAM, 0), *high = huge_ram(RAM, MIB);
+
+	ram[17] = 1;
+	ram[3 * MIB + 17] = 2;
+	ram[RAM - 1] = 3;
+	must(!set_slot(0, 0, 0, RAM, ram) && !set_slot(1, 0, 65 * MIB, RAM, high));
+	must(guest_fits(2 * MIB) && vmm_fits(2 * MIB) && guest_fits(66 * MIB) &&
+	     vmm_fits(66 * MIB));
+	must(guest_byte(17) == 1 && guest_byte(3 * MIB + 17) == 2 && guest_byte(RAM - 1) == 3);
+	/* a page that is moved has all of its 2 MiB with it, and nothing else */
+	must(allocated(0) == PAGE && allocated(2 * MIB) == 2 * HUGE_BYTES);
+	for (uint64_t at = 0; at < RAM; at += MIB - PAGE) {
+		must_be_one(at, ram + at);
+		must_be_one(65 * MIB + at, high + at);
+	}
+	must(!madvise(ram + 2 * MIB, HUGE_BYTES, MADV_DONTNEED) && guest_byte(3 * MIB + 17) == 0);
+	must(said_only(""));
+}
+
+/* Other slots, and another VM, with the same memory. */
+static void case_huge_again(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR);
+	uint8_t *ram = huge_ram(RAM, 0);
+
+	must(!set_slot(0, 0, 0, RAM, ram));
+	must(!set_slot(0, 0, 0, 0, ram) && !set_slot(0, 0, 0, 5 * MIB, ram));
+	must(!set_slot(1, 0, 5 * MIB, 3 * MIB, ram + 5 * MIB));
+	must(guest_fits(2 * MIB) && guest_fits(6 * MIB) && vmm_fits(6 * MIB));
+	ram[5 * MIB] = 5;
+	must(!close(vm));
+	vm = ioctl(kvm, KVM_CREATE_VM, 0UL);
+	must(!set_slot(0, 0, 33 * MIB, 7 * MIB, ram + MIB));
+	must(guest_fits(34 * MIB) && vmm_fits(34 * MIB) && guest_byte(37 * MIB) == 5);
+	must(allocated(37 * MIB) == HUGE_BYTES && said_only(""));
+}
+
+static void case_huge_address(void)
+{
+	uint8_t *ram = huge_ram(RAM, PAGE);
+
+	must(!set_slot(0, 0, 16 * MIB, RAM, ram));
+	must(guest_fits(16 * MIB) && !vmm_fits(16 * MIB));
+	must_be_one(17 * MIB, ram + MIB);
+	/* once */
+	must(!set_slot(0, 0, 16 * MIB, 0, ram) && !set_slot(0, 0, 16 * MIB, RAM, ram));
+	must(said_only("0x1000000-0x17fffff (slot 0) has small pages in the VMM"));
+}
+
+static void case_huge_odd_size(void)
+{
+	uint8_t *ram = huge_ram(2 * MIB, MIB);
+
+	must(!set_slot(0, 0, 17 * MIB, 2 * MIB, ram) && is_protected(17 * MIB));
+	must_be_one(18 * MIB, ram + MIB);
+	must(said_only("no whole aligned 2 MiB"));
+}
+
+static void case_huge_share(void)
+{
+	uint8_t *ram = map_memfd(new_memfd(), 0, RAM);
+
+	fake_kvm.gmem_flags |= GUEST_MEMFD_FLAG_ALLOW_HUGE;
+	direct_share(0);
+	direct_huge();
+	must(!set_slot(0, 0, 17 * MIB, RAM, ram) && !guest_fits(18 * MIB));
+	must_be_one(18 * MIB, ram + MIB);
+	must(said_only("its place in the shared memfd"));
+}
+
+static void case_huge_unknown(void)
+{
+	uint8_t *ram = huge_ram(RAM, 0);
+
+	fake_kvm.gmem_flags &= ~GUEST_MEMFD_FLAG_ALLOW_HUGE;
+	ram[3 * MIB] = 3;
+	must(!set_slot(0, 0, 0, RAM, ram) && is_protected(3 * MIB) && guest_byte(3 * MIB) == 3);
+	must(allocated(3 * MIB) == PAGE && said_only("KVM has none of 2 MiB"));
+}
+
 static const struct model_case {
 	const char *claim;
 	void (*run)(void);
@@ -892,6 +1018,13 @@ static const struct model_case {
 	{ "a VM is made anew, with the same memory", case_vm_is_made_anew, false, NULL },
 	{ "two VMs with the same memory are stopped", case_two_vms, false, "a page can be in one slot only" },
 	{ "other memory is mapped over a slot", case_mapped_over, false, NULL },
+	{ "huge pages: guest and VMM address agree with the offset", case_huge, false, NULL },
+	{ "huge pages: other slots and another VM, with the same memory", case_huge_again, false, NULL },
+	{ "huge pages: an address that differs is named, and the guest has them",
+		case_huge_address, false, NULL },
+	{ "huge pages: memory without whole 2 MiB is named", case_huge_odd_size, false, NULL },
+	{ "huge pages: a shared memfd at another offset is named", case_huge_share, false, NULL },
+	{ "huge pages: a VM that has none is named", case_huge_unknown, false, NULL },
 };
 
 static void start_case(const struct model_case *c, int err_fd)
