@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "area.h"
+#include "huge.h"
 #include "page.h"
 
 /* What is read of kcore and of the guest at a time. */
@@ -62,7 +63,7 @@ static bool touch_resident(const uint8_t *view, const unsigned char *resident,
  * guest_memfd: what the guest has touched need not be mapped in the VMM, so
  * the file itself is asked which pages it has.  Only those are touched here:
  * none comes into being by being looked at, but one that the guest gives back
- * at that very moment.
+ * at that very moment, which can be one of 2 MiB.
  */
 static int map_file(struct area *area)
 {
@@ -70,7 +71,8 @@ static int map_file(struct area *area)
 	unsigned char *resident;
 	int err = 0;
 
-	area->view = mmap(NULL, size, PROT_READ, MAP_SHARED, area->gmem_fd, area->addr);
+	/* where pages of 2 MiB fit, so that one look has a whole one mapped */
+	area->view = huge_map(area->gmem_fd, area->addr, size, PROT_READ);
 	if (area->view == MAP_FAILED) {
 		area->view = NULL;
 		return -errno;
@@ -146,7 +148,7 @@ static bool same_contents(const uint8_t *a, const uint8_t *b)
 	return false;
 }
 
-enum { IN_TABLES = 1, IN_CORE = 2, BLANK = 4, LOST = 8 };
+enum { IN_TABLES = 1, IN_CORE = 2, BLANK = 4, LOST = 8, HUGE = 16 };
 
 struct judging {
 	struct area *area;
@@ -227,6 +229,7 @@ static void count(const struct judging *j, const uint64_t *now)
 		area->in_core += !!(mark & IN_CORE);
 		area->blank += !!(mark & BLANK);
 		area->reachable += !!(mark & (IN_TABLES | IN_CORE));
+		area->huge += !!(mark & HUGE);
 		if (mark & LOST)
 			area->error = EHWPOISON;
 	}
@@ -249,6 +252,25 @@ static void mark_pages(const struct judging *j)
 	}
 }
 
+/* Whole pages of 2 MiB, of which neither part is elsewhere. */
+static void mark_huge(const struct judging *j)
+{
+	const struct area *area = j->area;
+	uint64_t most = HUGE_BYTES / page_bytes();
+
+	for (uint64_t i = 0, length; i + most <= area->pages; i += length) {
+		length = 1;
+		if (!area->pfn[i] || area->pfn[i] % most)
+			continue;
+		while (length < most && area->pfn[i + length] == area->pfn[i] + length)
+			length++;
+		if (length < most || !kernel_is_huge(j->view, area->pfn[i]))
+			continue;
+		for (uint64_t k = i; k < i + most; k++)
+			j->mark[k] |= HUGE;
+	}
+}
+
 void area_judge(struct area *area, const struct kernel_view *view)
 {
 	struct judging j = { .area = area, .view = view, .mem = -1 };
@@ -265,6 +287,7 @@ void area_judge(struct area *area, const struct kernel_view *view)
 		if (!area->view)
 			j.mem = openat(area->process->dir, "mem", O_RDONLY | O_CLOEXEC);
 		mark_pages(&j);
+		mark_huge(&j);
 		err = frames_of(area, now);
 		if (!err)
 			count(&j, now);

@@ -41,8 +41,10 @@ struct area {
 	uint64_t in_core;
 	/* The page is all zeroes or cannot be read, so kcore cannot tell. */
 	uint64_t blank;
-	/* Either of the two. */
+	/* The direct map has an entry, or kcore shows it. */
 	uint64_t reachable;
+	/* In pages of 2 MiB of which all is here. */
+	uint64_t huge;
 };
 
 /* Finds the frames.  What it maps stays mapped; the guest may give frames back. */

@@ -83,6 +83,8 @@ void audit_print_vm(const struct vm_report *report)
 			print_part(report, &report->part[i]);
 	printf("  %s: the kernel can reach %" PRIu64 " of %" PRIu64 " pages",
 	       verdict_name(report->verdict), report->reachable, report->present);
+	if (report->huge)
+		printf(" (%" PRIu64 " of them in pages of 2 MiB)", report->huge);
 	if (report->known)
 		printf(", and %" PRIu64 " of ROMs, the first MiB and KVM", report->known);
 	if (report->verdict == UNKNOWN)
@@ -118,6 +120,7 @@ static void print_part_json(struct json *json, const struct vm_report *report,
 	json_number(json, "in_page_tables", p->in_tables);
 	json_number(json, "in_kcore", p->in_core);
 	json_number(json, "blank", p->blank);
+	json_number(json, "huge", p->huge);
 	json_string(json, "error", p->error ? strerror(p->error) : NULL);
 	json_end(json);
 }
@@ -137,6 +140,7 @@ void audit_print_json(struct json *json, const struct vm_report *report)
 	json_string(json, "error", report->error ? strerror(report->error) : NULL);
 	json_number(json, "present", report->present);
 	json_number(json, "reachable", report->reachable);
+	json_number(json, "huge", report->huge);
 	json_number(json, "reachable_rom_and_window", report->known);
 	json_number(json, "process_anonymous_bytes", report->anonymous);
 	json_array(json, "areas");

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kernel-page-flags.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "huge.h"
 #include "kernel.h"
+#include "page.h"
 
 #define DEBUGFS "/sys/kernel/debug"
 #define DEBUGFS_MAGIC 0x64626720
 
 void kernel_view_open(struct kernel_view *ret_view)
 {
-	*ret_view = (struct kernel_view){ 0 };
+	*ret_view = (struct kernel_view){
+		.page_flags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC),
+	};
 	ret_view->kcore_error = -kcore_open(&ret_view->kcore);
 	ret_view->tables_error = -ptdump_read(&ret_view->tables);
 }
@@ -20,7 +25,20 @@ void kernel_view_close(struct kernel_view *view)
 {
 	ptdump_free(view->tables);
 	kcore_close(view->kcore);
-	*view = (struct kernel_view){ 0 };
+	if (view->page_flags >= 0)
+		close(view->page_flags);
+	*view = (struct kernel_view){ .page_flags = -1 };
+}
+
+/* Pages are aligned to their size: a smaller one ends, or starts, in the middle. */
+bool kernel_is_huge(const struct kernel_view *view, uint64_t pfn)
+{
+	uint64_t pages = HUGE_BYTES / page_bytes(), flags;
+	off_t middle = (pfn & ~(pages - 1)) + pages / 2;
+
+	return view->page_flags >= 0 &&
+	       pread(view->page_flags, &flags, sizeof(flags), middle * sizeof(flags)) ==
+	       sizeof(flags) && flags & 1ULL << KPF_COMPOUND_TAIL;
 }
 
 void kernel_find_sources(int *ret_tables, int *ret_kcore)

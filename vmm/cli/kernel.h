@@ -6,6 +6,9 @@
 #ifndef OFFMAP_KERNEL_H
 #define OFFMAP_KERNEL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "kcore.h"
 #include "ptdump.h"
 
@@ -15,11 +18,16 @@ struct kernel_view {
 	int tables_error;
 	struct kcore *kcore;
 	int kcore_error;
+	/* /proc/kpageflags, or -1 */
+	int page_flags;
 };
 
 /* Reads the page tables as they are now.  Never fails as a whole. */
 void kernel_view_open(struct kernel_view *ret_view);
 void kernel_view_close(struct kernel_view *view);
+
+/* Are the aligned 2 MiB of this frame one page?  false where that is not known. */
+bool kernel_is_huge(const struct kernel_view *view, uint64_t pfn);
 
 /*
  * Can the kernel be asked at all?  An errno each, or 0.  The page tables themselves

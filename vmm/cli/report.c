@@ -345,6 +345,7 @@ static void add_to_part(struct vm_report *report, const struct area *area)
 	part->in_tables += area->in_tables;
 	part->in_core += area->in_core;
 	part->blank += area->blank;
+	part->huge += area->huge;
 	if (area->error)
 		part->error = area->error;
 }
@@ -382,6 +383,7 @@ static void conclude(struct vm_report *report, bool tables)
 		} else {
 			report->present += part->present;
 			report->reachable += part->reachable;
+			report->huge += part->huge;
 			in_slots += part->kind == PART_UNBOUND ? 0 : part->present;
 		}
 		explain_part(report, part, tables);

@@ -49,6 +49,8 @@ struct part {
 	uint64_t in_tables;
 	uint64_t in_core;
 	uint64_t blank;
+	/* in pages of 2 MiB */
+	uint64_t huge;
 };
 
 struct vm_report {
@@ -69,6 +71,7 @@ struct vm_report {
 	size_t nr_areas;
 	uint64_t present;
 	uint64_t reachable;
+	uint64_t huge;
 	/* In ROMs, in the first MiB and of KVM, where ordinary memory has to be. */
 	uint64_t known;
 	/*

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/kernel-page-flags.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,6 +25,7 @@
 #include "audit.h"
 #include "cmd.h"
 #include "fuse_file.h"
+#include "huge.h"
 #include "look.h"
 #include "page.h"
 #include "report.h"
@@ -32,6 +34,8 @@
 
 #define PAGES 4
 #define PAGE page_bytes()
+/* Of the smallest page that a machine has. */
+#define MOST_PAGES (PAGES + HUGE_BYTES / 4096)
 
 /* The linker has audit call these in place of those of the system. */
 int __wrap_mincore(void *addr, size_t size, unsigned char *ret);
@@ -42,7 +46,8 @@ int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
 bool __wrap_process_is_empty(struct process *process, uint64_t addr, uint64_t size);
 
 /* Frame of each page from base on; where the direct map has it, or kcore. */
-static uint64_t frame[PAGES];
+static uint64_t frame[MOST_PAGES];
+static size_t nr_frames = PAGES;
 static uintptr_t base;
 static uint64_t in_tables, in_core;
 static uint8_t contents;
@@ -58,7 +63,7 @@ int __wrap_mincore(void *addr, size_t size, unsigned char *ret)
 {
 	base = (uintptr_t)addr;
 	for (size_t i = 0; i < size / PAGE; i++)
-		ret[i] = i < PAGES && frame[i] != 0;
+		ret[i] = i < nr_frames && frame[i] != 0;
 	return 0;
 }
 
@@ -82,8 +87,8 @@ int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
 {
 	(void)process;
 	/* arrays come cleared, and large ones are better left alone */
-	for (size_t i = 0; i < PAGES && i < nr; i++)
-		if (addr + i * PAGE >= base && addr + i * PAGE < base + PAGES * PAGE)
+	for (size_t i = 0; i < nr_frames && i < nr; i++)
+		if (addr + i * PAGE >= base && addr + i * PAGE < base + nr_frames * PAGE)
 			ret_pfns[i] = frame[(addr - base) / PAGE + i];
 	return 0;
 }
@@ -147,9 +152,13 @@ static struct area new_area(void)
 	return area;
 }
 
+static int page_flags = -1;
+
 static void judge(struct area *area)
 {
-	struct kernel_view view = { .tables = (void *)1, .kcore = (void *)1 };
+	struct kernel_view view = {
+		.tables = (void *)1, .kcore = (void *)1, .page_flags = page_flags,
+	};
 
 	area_judge(area, &view);
 	area_free(area);
@@ -168,6 +177,69 @@ static void test_frames(void)
 	is_int(area.present, PAGES, "area: all pages are present");
 	is_int(area.reachable, 2, "area: one is reachable by each way");
 	is_int(area.in_tables, 1, "area: one by the page tables");
+}
+
+/* Some small pages, then frames that follow on each other from the first one on. */
+static struct area huge_area(uint64_t first)
+{
+	uint64_t pages = HUGE_BYTES / PAGE;
+	struct area area = new_area();
+	uint8_t page[PAGE_MAX_BYTES];
+
+	memset(page, contents, PAGE);
+	nr_frames = area.pages = PAGES + pages;
+	if (ftruncate(gmem, nr_frames * PAGE) ||
+	    pwrite(gmem, page, PAGE, PAGES * PAGE) != (ssize_t)PAGE)
+		abort();
+	for (uint64_t i = 0; i < pages; i++)
+		frame[PAGES + i] = first + i;
+	return area;
+}
+
+static uint64_t huge_in(uint64_t first, size_t changed)
+{
+	struct area area = huge_area(first);
+
+	if (changed)
+		frame[changed]++;
+	area_find_frames(&area);
+	judge(&area);
+	is_int(area.present, nr_frames, "huge pages: all are present");
+	nr_frames = PAGES;
+	return area.huge;
+}
+
+static void test_huge(void)
+{
+	uint64_t pages = HUGE_BYTES / PAGE, tail = 1ULL << KPF_COMPOUND_TAIL;
+	struct area area;
+
+	is_int(huge_in(4 * pages, 0), 0, "huge pages: none is known without /proc/kpageflags");
+	page_flags = memfd_create("kpageflags", MFD_CLOEXEC);
+	for (uint64_t i = 1; i < pages; i++)
+		if (pwrite(page_flags, &tail, 8, (4 * pages + i) * 8) != 8)
+			abort();
+	is_int(huge_in(4 * pages, 0), pages, "huge pages: one is counted");
+	is_int(huge_in(2 * pages, 0), 0, "huge pages: small ones in a row are not");
+	is_int(huge_in(4 * pages + 1, 0), 0, "huge pages: a part of one is not");
+	is_int(huge_in(4 * pages, PAGES + 7), 0, "huge pages: one that is split is not");
+	area = huge_area(4 * pages);
+	area_find_frames(&area);
+	ok(huge_agrees(base, 0), "huge pages: the file is mapped where they fit");
+	in_tables = 4 * pages + 3;
+	in_core = 4 * pages;
+	judge(&area);
+	is_int(area.reachable, 2, "huge pages: each of their pages is judged");
+	is_int(area.huge, pages, "huge pages: whatever comes of it");
+	area = huge_area(4 * pages);
+	area_find_frames(&area);
+	frame[PAGES + 5] = 0;
+	judge(&area);
+	is_int(area.present, nr_frames - 1, "huge pages: a page given back does not count");
+	is_int(area.huge, pages - 1, "huge pages: nor as a part of one");
+	nr_frames = PAGES;
+	close(page_flags);
+	page_flags = -1;
 }
 
 static void test_frames_change(void)
@@ -643,6 +715,7 @@ int main(void)
 	if (!mkdtemp(debugfs) || process_open(getpid(), &self))
 		abort();
 	test_frames();
+	test_huge();
 	test_frames_change();
 	test_lost_page();
 	test_verdicts();
