@@ -26,7 +26,7 @@ endif
 # upstream's tests have their own time limits, which a debug kernel exceeds; how fast it
 # is tells nothing; the VMM tests run the default kernel as a guest
 DEBUG_TESTS := $(filter-out %/upstream_kvm.t %/upstream_mm.t %/bench.t %/vmm.t \
-	%/vmm_devices.t %/vmm_share.t %/vmm_vhost.t \
+	%/vmm_devices.t %/vmm_huge.t %/vmm_share.t %/vmm_vhost.t \
 	%/vmm_libvirt.t %/demo.t,\
 	$(filter test/boot/%,$(TESTS)))
 ifneq ($(filter check-debug,$(MAKECMDGOALS)),)

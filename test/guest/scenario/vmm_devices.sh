@@ -48,25 +48,6 @@ keeps_time() {
 		is "cat $CLOCK" kvm-clock
 }
 
-balloon_is() { monitor 'info balloon' 'actual=' && grep -q "actual=$1[^0-9]" /tmp/mon; }
-
-# balloon_to MIB: the guest takes its time for it.
-balloon_to() {
-	monitor "balloon $1"
-	within "$PATIENCE" balloon_is "$1"
-}
-
-present() { offmap audit --json | sed -n 's/^      "present": \([0-9]*\),$/\1/p'; }
-
-balloon_gives_back() {
-	ask 'head -c 60000000 /dev/zero | tr "\0" x >/tmp/fill; rm /tmp/fill'
-	before=$(present)
-	balloon_to 80 || return 1
-	after=$(present)
-	echo "pages present: $before, with the balloon $after"
-	balloon_to 192 && ask true && [ "$after" -lt "$before" ]
-}
-
 # What was done after the snapshot has not happened.
 snapshot_works() {
 	ask 'echo before >/tmp/state' || return 1
@@ -99,7 +80,7 @@ t "kvm-clock: the kernel can reach nothing of the guest" absent
 t "kvm-clock: keeps time when the VM is stopped and goes on" keeps_time
 t "virtio-blk: the guest writes a file" writes_disk
 t "virtio-net: ping, and a file from a web server" has_network 10.0.2.15 10.0.2.2
-t "virtio-balloon: what the guest gives goes back" balloon_gives_back
+t "virtio-balloon: what the guest gives goes back" balloon_gives_back 80 192
 t "savevm, loadvm: the guest is as it was" snapshot_works
 t "the kernel can reach nothing of the guest" absent
 t "the guest boots again" reboots

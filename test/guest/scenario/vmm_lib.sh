@@ -124,6 +124,27 @@ monitor() {
 	[ -z "${2:-}" ] || wait_for "$2" /tmp/mon
 }
 
+# audited FIELD: of the VM, by audit
+audited() { offmap audit --json | sed -n "s/^      \"$1\": \([0-9]*\),\$/\1/p"; }
+
+balloon_is() { monitor 'info balloon' 'actual=' && grep -q "actual=$1[^0-9]" /tmp/mon; }
+
+# balloon_to MIB: the guest takes its time for it.
+balloon_to() {
+	monitor "balloon $1"
+	within "$PATIENCE" balloon_is "$1"
+}
+
+# balloon_gives_back MIB ALL: what the guest has left of ALL, and has used before
+balloon_gives_back() {
+	ask 'head -c 60000000 /dev/zero | tr "\0" x >/tmp/fill; rm /tmp/fill'
+	before=$(audited present)
+	balloon_to "$1" || return 1
+	after=$(audited present)
+	echo "pages present: $before, with the balloon $after"
+	balloon_to "$2" && ask true && [ "$after" -lt "$before" ]
+}
+
 # Of the guest's first virtio-blk, with an ext2.
 writes_disk() {
 	ask 'mount -t ext2 /dev/vda /mnt && dd if=/dev/urandom of=/mnt/file bs=64k count=48' &&
