@@ -84,6 +84,17 @@ def orders: range(10) | "order\(.)";
 	simple("P4"; "punch hole"; "memory"; "punch"; "gmem_mmap"; "plain"; 1.05; 1.05),
 	simple("P4"; "close"; "memory"; "close"; "gmem_mmap"; "plain"; 1.05; 1.05),
 	simple("P4"; "close, private"; "memory"; "close"; "gmem_private"; "private_plain"; 1.05; 1.05),
+	# without ERMS a page is cleared by words, not by bytes, and the clock counts either
+	({ huge: { suffix: "", goal: 0.50 }, hugeword: { suffix: ", clear by words", goal: 0.15 } }
+	 | to_entries[] | .key as $boot | .value as $v
+	 | ({ touch: "P1h", guest: "P2h" } | to_entries[]) as $row
+	 | ((if $row.key == "touch" then "first touch, 2 MiB" else "a guest touches, 2 MiB" end) + $v.suffix) as $what
+	 | simple($row.value; $what; $boot; $row.key; "gmem_huge"; "plain"; $v.goal; null),
+	   simple($row.value; $what; $boot; $row.key; "gmem_huge"; "plain_huge"; 1.005; null),
+	   simple($row.value; $what; $boot; $row.key; "gmem_huge"; "thp"; null; 1.05)),
+	simple("P4h"; "punch hole, 2 MiB"; "huge"; "punch"; "gmem_huge"; "plain"; 0.05; null),
+	simple("P4h"; "punch hole, 2 MiB"; "huge"; "punch"; "gmem_huge"; "thp"; null; null),
+	simple("P4h"; "close, 2 MiB"; "huge"; "close"; "gmem_huge"; "plain"; null; null),
 	against_base("P5"; "first touch"; "secretmem"; "touch"; "secretmem"; 0.90; 0.30),
 	against_base("P5"; "the same of memfd"; "secretmem"; "touch"; "memfd"; null; null),
 	(("alloc", "free", "pingpong") as $work
@@ -103,6 +114,7 @@ def orders: range(10) | "order\(.)";
 	line("P11"; "touch of 90 % after 80 %"; "after"; "hog"; "gmem_mmap"; "hog"; "fresh"; 1.10; 1.10),
 	(("plain", "plain_4k") as $kind
 	 | simple("P12"; "a Linux guest boots, QEMU"; "linux"; "boot"; "protected"; $kind; 1.05; 1.05)),
+	simple("P12h"; "a Linux guest boots, QEMU, 2 MiB"; "linuxhuge"; "boot"; "huge"; "plain"; 1.00; 1.00),
 	simple("start"; "QEMU starts and ends"; "start"; "start"; "protected"; "plain"; 1.05; 1.05),
 	(("touch", "close") as $work
 	 | simple("peer"; "per-page zap, flush: " + $work; "perpage"; $work; "gmem_mmap"; "plain"; null; null)),

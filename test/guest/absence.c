@@ -166,7 +166,7 @@ static int ptdump(struct mem *mem)
 		      "the direct map has all pages of the control");
 	wrong |= claim(count_mapped(pfns[SUBJECT]) == 0,
 		       "the direct map has none of the pages");
-	if (mem[SUBJECT].kind->is_guest_memfd) {
+	if (mem[SUBJECT].kind->has_vm) {
 		int back = in_blocks() || free_is_absent() ? 0 : 100;
 
 		err = mem_punch(&mem[SUBJECT], 0, 100);
@@ -249,7 +249,7 @@ static int hears_the_same(struct mem *mem)
 
 	for (int i = 0; i < BOTH; i++) {
 		sig[i] = signal_of_reader(&mem[i], POISONED_PAGE);
-		if (!mem[i].kind->is_guest_memfd)
+		if (!mem[i].kind->has_vm)
 			continue;
 		if (secret_new(&secret))
 			return 2;
@@ -260,7 +260,7 @@ static int hears_the_same(struct mem *mem)
 	}
 	wrong |= claim(sig[SUBJECT] == SIGBUS && sig[CONTROL] == SIGBUS,
 		       "who reads the poisoned page gets SIGBUS, as with the control");
-	if (mem[SUBJECT].kind->is_guest_memfd)
+	if (mem[SUBJECT].kind->has_vm)
 		wrong |= claim(err[CONTROL] && err[SUBJECT] == err[CONTROL],
 			       "whose guest writes to it, the error that the control gives");
 	return wrong;

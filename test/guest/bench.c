@@ -6,7 +6,7 @@
  *   touch   first touch through the user mapping
  *   fault   KVM maps it into a guest, KVM_PRE_FAULT_MEMORY
  *   again   touch of what is there already
- *   punch   fallocate of the whole
+ *   punch   fallocate of the whole; MADV_DONTNEED of anonymous memory
  *   guest   a guest touches it first
  *   close   of populated memory
  *
@@ -76,7 +76,7 @@ static int one(const struct turn *turn)
 		err = populate(&mem, turn, mem.map ? "touch" : "fault");
 	if (!err && mem.map)
 		err = populate(&mem, turn, "again");
-	if (!err && turn->kind->is_guest_memfd) {
+	if (!err && turn->kind->has_vm) {
 		err = punch(&mem, turn);
 		if (!err)
 			err = guest(&mem, turn);

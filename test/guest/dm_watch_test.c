@@ -144,7 +144,7 @@ static int test(const struct mem_kind *kind)
 		return 2;
 	in_blocks = kind->is_protected && vmstat("nr_nodirmap") > 0;
 	check_inside(kind->is_protected, in_blocks);
-	if (kind->is_guest_memfd && mem_punch(&mem, 0, PUNCHED))
+	if (kind->has_vm && mem_punch(&mem, 0, PUNCHED))
 		return 2;
 	control(DIR "all", 0);
 	if (mem_close(&mem))

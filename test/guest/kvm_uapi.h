@@ -82,4 +82,8 @@ struct kvm_pre_fault_memory {
 #define GUEST_MEMFD_FLAG_WRITE (1ULL << 3)
 #endif
 
+#ifndef GUEST_MEMFD_FLAG_ALLOW_HUGE
+#define GUEST_MEMFD_FLAG_ALLOW_HUGE (1ULL << 4)
+#endif
+
 #endif

@@ -23,6 +23,10 @@ static const struct mem_kind kinds[] = {
 	  TINY_VM_SHARED | GUEST_MEMFD_FLAG_NO_DIRECT_MAP },
 	{ "private_plain", false, true, 0 },
 	{ "gmem_private", true, true, GUEST_MEMFD_FLAG_NO_DIRECT_MAP },
+	{ "plain_huge", false, true, TINY_VM_SHARED | GUEST_MEMFD_FLAG_ALLOW_HUGE },
+	{ "gmem_huge", true, true,
+	  TINY_VM_SHARED | GUEST_MEMFD_FLAG_NO_DIRECT_MAP | GUEST_MEMFD_FLAG_ALLOW_HUGE },
+	{ "thp", false, true, TINY_VM_THP },
 	{ "memfd", false, false, 0 },
 	{ "secretmem", true, false, 0 },
 };
@@ -89,7 +93,7 @@ int mem_open(struct mem *mem, const struct mem_kind *kind, size_t nr_pages)
 	int err;
 
 	*mem = (struct mem){ .kind = kind, .nr_pages = nr_pages, .fd = -1 };
-	if (!kind->is_guest_memfd)
+	if (!kind->has_vm)
 		return open_file(mem, nr_pages * MEM_PAGE);
 	err = tiny_vm_create(&mem->vm, kind->flags, nr_pages * MEM_PAGE);
 	if (err)
@@ -120,7 +124,7 @@ int mem_plant(struct mem *mem, const struct secret *secret, size_t page)
 	uint64_t offset = page * MEM_PAGE;
 	int err;
 
-	if (!mem->kind->is_guest_memfd) {
+	if (!mem->kind->has_vm) {
 		secret_store((uint64_t *)(mem->map + offset), secret);
 		return 0;
 	}
@@ -141,8 +145,13 @@ int mem_pfns(const struct mem *mem, uint64_t *ret_pfns)
 
 int mem_punch(struct mem *mem, size_t page, size_t nr_pages)
 {
-	int fd = mem->kind->is_guest_memfd ? mem->vm.gmem : mem->fd;
+	int fd = mem->kind->has_vm ? mem->vm.gmem : mem->fd;
 
+	if (mem->kind->flags & TINY_VM_THP) {
+		if (madvise(mem->map + page * MEM_PAGE, nr_pages * MEM_PAGE, MADV_DONTNEED))
+			return failed(mem, "MADV_DONTNEED", errno);
+		return 0;
+	}
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		      page * MEM_PAGE, nr_pages * MEM_PAGE))
 		return failed(mem, "punch hole", errno);
@@ -164,7 +173,7 @@ static int drain(const struct mem *mem)
 
 void mem_release(struct mem *mem)
 {
-	if (mem->kind->is_guest_memfd) {
+	if (mem->kind->has_vm) {
 		tiny_vm_destroy(&mem->vm);
 	} else {
 		tiny_vm_unmap(mem->map, mem->nr_pages * MEM_PAGE);

@@ -18,8 +18,9 @@
 struct mem_kind {
 	const char *name;
 	bool is_protected;
-	bool is_guest_memfd;
-	/* guest_memfd creation flags. */
+	/* It is memory of a guest. */
+	bool has_vm;
+	/* As tiny_vm_create() has them. */
 	uint64_t flags;
 };
 

@@ -205,7 +205,7 @@ static int churn(const struct mem_kind *kind, size_t pages, unsigned int seconds
 	do {
 		/* some give pages back while they live */
 		ret = one_vm(kind, pages, ((uint64_t)getpid() << 32) + rounds,
-			     rounds % 2 && kind->is_guest_memfd);
+			     rounds % 2 && kind->has_vm);
 		rounds += ret >= 0;
 		without += ret == -ENOMEM;
 		if (ret == -ENOMEM && unlucky)

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "huge.h"
 #include "page.h"
 #include "tiny_vm.h"
 #include "tiny_vm_arch.h"
@@ -21,11 +22,11 @@ int tiny_vm_fail(struct tiny_vm *vm, const char *step)
 
 static int open_vm(struct tiny_vm *vm)
 {
-	unsigned long type = vm->flags & GUEST_MEMFD_FLAG_MMAP ?
-			     0 : TINY_VM_PRIVATE_TYPE;
+	bool private = !(vm->flags & (GUEST_MEMFD_FLAG_MMAP | TINY_VM_THP));
+	unsigned long type = private ? TINY_VM_PRIVATE_TYPE : 0;
 	int known;
 
-	if (!(vm->flags & GUEST_MEMFD_FLAG_MMAP) && !TINY_VM_HAS_ATTRIBUTES) {
+	if (private && !TINY_VM_HAS_ATTRIBUTES) {
 		vm->step = "memory that cannot be mapped, which only x86 has";
 		return -EOPNOTSUPP;
 	}
@@ -38,7 +39,7 @@ static int open_vm(struct tiny_vm *vm)
 	known = ioctl(vm->vm, KVM_CHECK_EXTENSION, KVM_CAP_GUEST_MEMFD_FLAGS);
 	if (known < 0)
 		return tiny_vm_fail(vm, "KVM_CHECK_EXTENSION");
-	if (vm->flags & ~(uint64_t)known) {
+	if (vm->flags & ~(known | TINY_VM_THP)) {
 		vm->step = "flags that KVM_CAP_GUEST_MEMFD_FLAGS advertises";
 		return -EOPNOTSUPP;
 	}
@@ -71,6 +72,28 @@ static void *map(uint64_t size, int fd)
 	return mem == MAP_FAILED ? NULL : mem;
 }
 
+static void *map_gmem(const struct tiny_vm *vm)
+{
+	void *mem;
+
+	if (!(vm->flags & GUEST_MEMFD_FLAG_ALLOW_HUGE))
+		return map(vm->size, vm->gmem);
+	mem = huge_map(vm->gmem, 0, vm->size, PROT_READ | PROT_WRITE);
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+static int add_thp(struct tiny_vm *vm)
+{
+	vm->mem = map(vm->size, -1);
+	if (!vm->mem)
+		return tiny_vm_fail(vm, "mmap of anonymous memory");
+	if (madvise(vm->mem, vm->size, MADV_HUGEPAGE)) {
+		vm->step = "transparent huge pages";
+		return -EOPNOTSUPP;
+	}
+	return set_region(vm, 1, TINY_VM_GPA, vm->mem, vm->size, -1);
+}
+
 static int add_memory(struct tiny_vm *vm)
 {
 	struct kvm_create_guest_memfd gmem = {
@@ -84,11 +107,13 @@ static int add_memory(struct tiny_vm *vm)
 	};
 	int err;
 
+	if (vm->flags & TINY_VM_THP)
+		return add_thp(vm);
 	vm->gmem = ioctl(vm->vm, KVM_CREATE_GUEST_MEMFD, &gmem);
 	if (vm->gmem < 0)
 		return tiny_vm_fail(vm, "KVM_CREATE_GUEST_MEMFD");
 	if (vm->flags & GUEST_MEMFD_FLAG_MMAP) {
-		vm->mem = map(vm->size, vm->gmem);
+		vm->mem = map_gmem(vm);
 		if (!vm->mem)
 			return tiny_vm_fail(vm, "mmap of guest_memfd");
 	}

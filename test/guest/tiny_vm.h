@@ -12,6 +12,8 @@
 #include "secret.h"
 
 #define TINY_VM_SHARED (GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
+/* Anonymous memory with MADV_HUGEPAGE instead of a guest_memfd; alone. */
+#define TINY_VM_THP (1ULL << 63)
 
 struct tiny_vm {
 	int kvm;
@@ -30,17 +32,17 @@ struct tiny_vm {
 	const char *step;
 };
 
-/* Guest physical addresses of the code and of the guest memory. */
+/* Guest physical addresses of the code and of the guest memory, where 2 MiB start. */
 #ifdef __x86_64__
 #define TINY_VM_CODE_GPA 0x1000ULL
 #else
 #define TINY_VM_CODE_GPA 0x10000ULL
 #endif
-#define TINY_VM_GPA 0x100000ULL
+#define TINY_VM_GPA 0x200000ULL
 
 /*
- * A VM whose memory is a guest_memfd made with these flags: a default VM when
- * it can be mapped, KVM_X86_SW_PROTECTED_VM and private when it cannot.
+ * A VM whose memory is a guest_memfd made with these flags, or TINY_VM_THP: a default
+ * VM when it can be mapped, KVM_X86_SW_PROTECTED_VM and private when it cannot.
  * 0 or -errno; EOPNOTSUPP when the VM does not advertise the flags.
  * tiny_vm_destroy() is needed in both cases.
  */

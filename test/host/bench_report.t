@@ -66,6 +66,25 @@ like "the start of a VMM has its row" "$(row start)" 'QEMU starts and ends .*1.0
 like "and its calls are counted" "$(grep 'asked for' <<<"$TABLE")" 'protected +- +183'
 like "what was not measured has no row" "$(row P3)" '^$'
 
+# hugely KIND NS: first touch
+hugely() { for round in 0 1 2; do line touch "$1" $round "$2"; done; }
+boot series huge i 2
+hugely plain 256000
+hugely gmem_huge 115200
+hugely plain_huge 115200
+boot series huge w 2
+hugely thp 115200
+hugely gmem_huge 115200
+boot series hugeword i 2
+hugely plain 256000
+hugely gmem_huge 51200
+TABLE=$("$TOP/bench/report" series)
+like "pages of 2 MiB have their rows" "$(row P1h)" 'gmem_huge +plain +0.450 \(0.450-0.450\) +0.5 +met'
+like "beside those that are in the direct map" "$(grep plain_huge <<<"$TABLE")" '1.000 \(1.000-1.000\) +1.005 +met'
+like "and beside anonymous ones, in wall time" "$(grep thp <<<"$TABLE")" '- +- +- +1.00 \(1.00-1.00\) +1.05 +met'
+like "a CPU that clears by words has a goal of its own" "$(grep 'by words' <<<"$TABLE")" \
+	'0.200 \(0.200-0.200\) +0.15 +missed'
+
 boot base pages i 2
 line alloc order0 0 256000
 line alloc order0 1 256000

@@ -6,11 +6,12 @@
 #
 #   {"work":"boot","kind":"protected","machine":"q35","round":1,"pages":1,"ns":...}
 #
-# Plain is twice there: "plain" as it is, with huge pages; "plain_4k" without,
-# as guest_memfd has none.  Under lab/boot -I ns are instructions, of the whole.
+# Plain is twice there: "plain" as it is, with huge pages; "plain_4k" without, as
+# "protected" is.  "huge" is protected memory with pages of 2 MiB, and left out where the
+# kernel has none.  Under lab/boot -I ns are instructions, of the whole.
 #
 # Arguments: where vmm/ is built, and the kernel to boot, both on the host; how
-# many rounds; q35 or microvm.  lab/boot -r.
+# many rounds; q35 or microvm; kinds, else all but "huge".  lab/boot -r.
 # Exit: 0; 2 when a guest does not boot.
 # shellcheck source=/dev/null
 . /host.sh
@@ -18,6 +19,7 @@
 BUILT=$1 KERNEL=$2
 ROUNDS=${3:-3}
 TYPE=${4:-microvm}
+shift $(($# < 4 ? $# : 4))
 # shellcheck source-path=SCRIPTDIR source=vmm_lib.sh
 . /scenario/vmm_lib.sh
 
@@ -30,6 +32,7 @@ one() {
 	runner=on_host pages=never
 	case $1 in
 	protected) runner="offmap run --" ;;
+	huge) runner="offmap run --huge --" ;;
 	plain) pages=always ;;
 	esac
 	echo $pages >$THP
@@ -49,10 +52,18 @@ one() {
 }
 
 prepare || exit 2
+[ $# -gt 0 ] || set -- plain plain_4k protected
+KINDS=$*
+if ! offmap probe --json | grep -q '"huge": true'; then
+	case " $KINDS " in
+	*' huge '*) echo "vmm_boot: huge is left out: this kernel has no pages of 2 MiB for guest_memfd" ;;
+	esac
+	KINDS=$(echo " $KINDS " | sed 's/ huge / /')
+fi
 # what is read from the host for the first time
 one plain warm-up 3>/dev/null
 for round in $(seq "$ROUNDS"); do
-	for kind in plain plain_4k protected; do
-		one $kind "$round"
+	for kind in $KINDS; do
+		one "$kind" "$round"
 	done
 done
