@@ -6,6 +6,7 @@
  *   odd_vmm protected       memory outside the direct map
  *   odd_vmm forged          ordinary memory, and a list that says otherwise
  *   odd_vmm closed          memory outside the direct map, whose file is closed
+ *   odd_vmm fuse            the same, and a file of FUSE in its name and with its inode
  *   odd_vmm huge            a memslot of half a TiB, with hardly a page
  *   odd_vmm nothing         a VM without memory
  *   odd_vmm reused          a second VM that has the descriptor of the first one
@@ -23,10 +24,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "fuse_file.h"
 #include "kvm_uapi.h"
 
 #define MIB (1UL << 20)
@@ -106,6 +109,24 @@ static void forge(int vm)
 	add_plain(vm, 4 * MIB, 4 * MIB);
 }
 
+/* The server, which never answers to a close, is to be killed first. */
+static void add_fuse(int vm)
+{
+	int gmem = add_protected(vm);
+	struct fuse_file file;
+	const char *why;
+	struct stat st;
+
+	need(fstat(gmem, &st), "fstat");
+	why = fuse_file_start(&file, "[kvm-gmem]", st.st_ino);
+	if (why) {
+		puts(why);
+		exit(1);
+	}
+	close(gmem);
+	need(open(file.path, O_RDWR), file.path);
+}
+
 static void reuse(void)
 {
 	int first = new_vm(), second;
@@ -157,6 +178,8 @@ int main(int argc, char **argv)
 		forge(new_vm());
 	else if (!strcmp(how, "closed"))
 		close(add_protected(new_vm()));
+	else if (!strcmp(how, "fuse"))
+		add_fuse(new_vm());
 	else if (!strcmp(how, "huge"))
 		add_plain(new_vm(), TIB / 2, MIB);
 	else if (!strcmp(how, "reused"))

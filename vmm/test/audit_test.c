@@ -598,11 +598,13 @@ static void test_dying(void)
 	remove_lists();
 }
 
+#define FUSE_INODE 47
+
 /* Its server does not answer when it is closed, which is then not done. */
 static void test_fuse(void)
 {
 	struct fuse_file file;
-	const char *why = fuse_file_start(&file, "[kvm-gmem]");
+	const char *why = fuse_file_start(&file, "[kvm-gmem]", FUSE_INODE);
 	struct vm_report report;
 	char text[256];
 	pid_t pid;
@@ -615,7 +617,7 @@ static void test_fuse(void)
 	pid = start_victim(file.path, &fd);
 	ok(fd >= 0, "a process has a descriptor of FUSE under the name of guest_memfd");
 	snprintf(text, sizeof(text), "memslots 1 process %d\n0 0 0 4 4 %lx guest_memfd %d 0 alone no-direct-map\nend\n",
-		 pid, 1UL << 30, FUSE_FILE_INODE);
+		 pid, 1UL << 30, FUSE_INODE);
 	write_list(pid, 9, text);
 	report = new_report(pid);
 	ok(seconds_of(&report, 20) < 10, "FUSE: it is not taken, and nobody waits");

@@ -14,6 +14,9 @@
 
 #include "fuse_file.h"
 
+/* By which the kernel asks for the file; the root is 1. */
+#define NODE 2
+
 static void answer(int fd, uint64_t unique, int error, void *data, size_t size)
 {
 	struct fuse_out_header out = {
@@ -25,15 +28,15 @@ static void answer(int fd, uint64_t unique, int error, void *data, size_t size)
 		_exit(1);
 }
 
-static struct fuse_attr attributes(uint64_t node)
+static struct fuse_attr attributes(uint64_t node, uint64_t inode)
 {
 	return (struct fuse_attr){
-		.ino = node, .nlink = 1, .size = 1 << 20,
-		.mode = node == 1 ? S_IFDIR | 0755 : S_IFREG | 0666,
+		.ino = node == NODE ? inode : node, .nlink = 1, .size = 1 << 20,
+		.mode = node == NODE ? S_IFREG | 0666 : S_IFDIR | 0755,
 	};
 }
 
-static void serve(int fd, const char *name)
+static void serve(int fd, const char *name, uint64_t inode)
 {
 	static char request[1 << 17];
 	struct fuse_in_header *in = (void *)request;
@@ -42,7 +45,7 @@ static void serve(int fd, const char *name)
 		.max_write = 4096,
 	};
 	struct fuse_entry_out entry = {
-		.nodeid = FUSE_FILE_INODE, .attr_valid = 1000, .entry_valid = 1000,
+		.nodeid = NODE, .attr_valid = 1000, .entry_valid = 1000,
 	};
 	struct fuse_attr_out attr = { .attr_valid = 1000 };
 	struct fuse_statfs_out fs = { .st = { .bsize = 4096 } };
@@ -54,14 +57,14 @@ static void serve(int fd, const char *name)
 			answer(fd, in->unique, 0, &init, sizeof(init));
 			break;
 		case FUSE_LOOKUP:
-			entry.attr = attributes(FUSE_FILE_INODE);
+			entry.attr = attributes(NODE, inode);
 			if (strcmp(request + sizeof(*in), name))
 				answer(fd, in->unique, -ENOENT, NULL, 0);
 			else
 				answer(fd, in->unique, 0, &entry, sizeof(entry));
 			break;
 		case FUSE_GETATTR:
-			attr.attr = attributes(in->nodeid);
+			attr.attr = attributes(in->nodeid, inode);
 			answer(fd, in->unique, 0, &attr, sizeof(attr));
 			break;
 		case FUSE_OPEN:
@@ -83,7 +86,7 @@ static void serve(int fd, const char *name)
 	_exit(0);
 }
 
-const char *fuse_file_start(struct fuse_file *file, const char *name)
+const char *fuse_file_start(struct fuse_file *file, const char *name, uint64_t inode)
 {
 	char options[128];
 
@@ -107,7 +110,7 @@ const char *fuse_file_start(struct fuse_file *file, const char *name)
 	}
 	file->server = fork();
 	if (!file->server)
-		serve(file->device, name);
+		serve(file->device, name, inode);
 	close(file->device);
 	return file->server < 0 ? "no process" : NULL;
 }

@@ -6,8 +6,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FUSE_FILE_INODE 2
-
 struct fuse_file {
 	char dir[64];
 	char path[128];
@@ -16,7 +14,7 @@ struct fuse_file {
 };
 
 /* NULL, or why there is none: a machine without FUSE, or not root. */
-const char *fuse_file_start(struct fuse_file *file, const char *name);
+const char *fuse_file_start(struct fuse_file *file, const char *name, uint64_t inode);
 
 /* Also ends those that wait for it. */
 void fuse_file_stop(struct fuse_file *file);

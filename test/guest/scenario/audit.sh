@@ -47,6 +47,22 @@ audited() {
 	return $ret
 }
 
+# The file is not taken, as nobody could close it again.
+beside_fuse() {
+	[ -c /dev/fuse ] || {
+		echo "this kernel has no FUSE"
+		return 4
+	}
+	start fuse || return 1
+	gives 3 'has closed its guest_memfd' offmap audit --timeout 60 --pid "$(cat /tmp/pid)"
+	ret=$?
+	# with its server: until that is gone nobody can end who waits for it
+	# shellcheck disable=SC2046
+	kill -9 $(pidof odd_vmm)
+	stop 2>/dev/null
+	return $ret
+}
+
 # Both VMs, by two directories.
 sees_both() {
 	start reused || return 1
@@ -120,6 +136,7 @@ t "audit: a forged list changes nothing" \
 	audited 1 'reachable: the kernel can reach 1024 of 1024 pages' forged
 t "audit: a VM without memory is not absent" audited 3 'unknown: .*it has no memory' nothing
 t "audit: a closed guest_memfd is not absent" audited 3 'has closed its guest_memfd' closed
+t "audit: a file of FUSE in the place of a guest_memfd" beside_fuse
 t "audit: a VM of a thread that is gone" audited 0 'absent: .* 0 of 512' thread
 t "audit: half a TiB, of which 1 MiB is there" \
 	audited 1 'reachable: the kernel can reach 256 of 256 pages' huge
