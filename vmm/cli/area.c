@@ -172,39 +172,55 @@ static uint64_t run_length(const struct area *area, uint64_t start)
 	return length;
 }
 
-/* What the guest has there; false if not all of it can be read. */
-static bool read_own(const struct judging *j, uint64_t start, uint64_t length)
+/* What kcore does not show is zeroes there, and no page of the guest that is not. */
+static void compare(const struct judging *j, const uint8_t *own, uint64_t start,
+		    uint64_t length)
 {
-	uint64_t size = length * page_bytes(), offset = start * page_bytes();
-
-	if (j->area->view)
-		return copy(j->own, j->area->view + offset, size);
-	return j->mem >= 0 && pread(j->mem, j->own, size, j->area->addr + offset) ==
-			      (ssize_t)size;
-}
-
-static void compare(const struct judging *j, uint64_t start, uint64_t length)
-{
-	for (uint64_t i = 0; i < length; i++) {
-		const uint8_t *own = j->own + i * page_bytes();
+	for (uint64_t i = 0; i < length; i++, own += page_bytes()) {
+		const uint8_t *kernels = j->kernels + i * page_bytes();
 
 		if (page_is_zero(own))
 			j->mark[start + i] |= BLANK;
-		else if (same_contents(own, j->kernels + i * page_bytes()))
+		else if (!page_is_zero(kernels) && same_contents(own, kernels))
 			j->mark[start + i] |= IN_CORE;
 	}
+}
+
+/* The guest's pages where they are: a copy takes longer than a look.  false: one is lost. */
+static bool compare_view(const struct judging *j, uint64_t start, uint64_t length)
+{
+	struct sigaction catch = { .sa_handler = on_sigbus }, before;
+	volatile bool fine = false;
+
+	sigaction(SIGBUS, &catch, &before);
+	if (!sigsetjmp(page_is_lost, 1)) {
+		compare(j, j->area->view + start * page_bytes(), start, length);
+		fine = true;
+	}
+	sigaction(SIGBUS, &before, NULL);
+	return fine;
+}
+
+static bool compare_process(const struct judging *j, uint64_t start, uint64_t length)
+{
+	ssize_t size = length * page_bytes();
+
+	if (j->mem < 0 || pread(j->mem, j->own, size, j->area->addr + start * page_bytes()) != size)
+		return false;
+	compare(j, j->own, start, length);
+	return true;
 }
 
 /* What cannot be read as a whole is read page by page, which tells which it is. */
 static void look_into_core(const struct judging *j, uint64_t start, uint64_t length)
 {
 	const struct area *area = j->area;
-	bool own = read_own(j, start, length);
+	bool core = !kcore_read_frames(j->view->kcore, area->pfn[start], length, j->kernels);
 
-	if (own && !kcore_read_frames(j->view->kcore, area->pfn[start], length, j->kernels))
-		compare(j, start, length);
-	else if (length == 1)
-		j->mark[start] |= own || !area->view ? BLANK : LOST;
+	if (core && (area->view ? compare_view : compare_process)(j, start, length))
+		return;
+	if (length == 1)
+		j->mark[start] |= core && area->view ? LOST : BLANK;
 	else
 		for (uint64_t i = 0; i < length; i++)
 			look_into_core(j, start + i, 1);

@@ -440,8 +440,16 @@ void report_judge(struct vm_report *report, const struct kernel_view *view)
 	conclude_by_kvm(report, view->tables);
 }
 
+/* Half of the work is to find frames, half to judge them. */
+static void add_progress(struct report_progress *progress, const struct area *area, int halves)
+{
+	if (progress)
+		progress->done += area->pages * page_bytes() / 2 * halves;
+}
+
 /* Judges the pieces by page tables that are newer than their frames. */
-static void judge_areas(struct vm_report *report, bool *tables)
+static void judge_areas(struct vm_report *report, bool *tables,
+			struct report_progress *progress)
 {
 	struct kernel_view view;
 
@@ -455,6 +463,7 @@ static void judge_areas(struct vm_report *report, bool *tables)
 	for (size_t i = 0; i < report->nr_areas; i++) {
 		area_judge(&report->area[i], &view);
 		add_to_part(report, &report->area[i]);
+		add_progress(progress, &report->area[i], 1);
 		area_free(&report->area[i]);
 	}
 	report->nr_areas = 0;
@@ -474,17 +483,16 @@ static void look_at_areas(struct vm_report *report, struct report_progress *prog
 		struct area *area = &report->area[report->nr_areas];
 
 		area_find_frames(area);
-		if (progress)
-			progress->done += area->pages * page_bytes();
+		add_progress(progress, area, area->pfn ? 1 : 2);
 		if (!area->pfn) {
 			add_to_part(report, area);
 			area_free(area);
 			continue;
 		}
 		if (++report->nr_areas == MAX_AREAS)
-			judge_areas(report, &tables);
+			judge_areas(report, &tables, progress);
 	}
-	judge_areas(report, &tables);
+	judge_areas(report, &tables, progress);
 	if (!report->error && !process_lives(&report->process))
 		report->error = ESRCH;
 	conclude_by_kvm(report, tables);
