@@ -24,6 +24,8 @@
 
 #define PAGE FUZZ_PAGE
 #define NO_DIRECT_MAP GUEST_MEMFD_FLAG_NO_DIRECT_MAP
+#define HUGE GUEST_MEMFD_FLAG_ALLOW_HUGE
+#define HUGE_BYTES (2UL << 20)
 /* The first two belong to tiny_vm. */
 #define FIRST_SLOT 2
 #define GPA_PAGES 256
@@ -190,9 +192,14 @@ static uint64_t some_flags(struct fuzz *f)
 		TINY_VM_SHARED | GUEST_MEMFD_FLAG_WRITE | NO_DIRECT_MAP,
 		TINY_VM_SHARED | NO_DIRECT_MAP,
 		GUEST_MEMFD_FLAG_MMAP | NO_DIRECT_MAP,
+		HUGE | TINY_VM_SHARED | GUEST_MEMFD_FLAG_WRITE,
+		HUGE | TINY_VM_SHARED | GUEST_MEMFD_FLAG_WRITE | NO_DIRECT_MAP,
 	};
 
-	return one_in(f, 5) ? below(f, 64) : useful[below(f, 4)];
+	/* arm64 has none. */
+	if (one_in(f, 5))
+		return below(f, 64);
+	return useful[below(f, f->vm[0].known_flags & HUGE ? 6 : 4)];
 }
 
 static void op_create(struct fuzz *f)
@@ -204,6 +211,9 @@ static void op_create(struct fuzz *f)
 	bool valid;
 
 	size = (1 + below(f, FUZZ_MAX_PAGES)) * PAGE;
+	/* What is done to its beginning is done to a part of a large folio. */
+	if (flags & HUGE && !one_in(f, 4))
+		size += HUGE_BYTES;
 	if (one_in(f, 16))
 		size = one_in(f, 2) ? 0 : size + 1 + below(f, PAGE - 1);
 	if (!vm->open || (lives(file) && !one_in(f, 4)))

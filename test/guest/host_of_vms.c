@@ -8,6 +8,8 @@
  *	they hold that part of MemAvailable.  Seven die, and what they held comes back
  * host_of_vms lives PERCENT STEPS
  *	the same, but each VM dies several times, and another takes its place
+ * host_of_vms huge PERCENT STEPS
+ *	lives, with folios of 2 MiB: what a VM populates comes with its surroundings
  * host_of_vms balloon MIB STEPS
  *	one VM with a file of that size punches pages at random and populates others
  * host_of_vms nodes MIB STEPS
@@ -62,6 +64,9 @@ static struct {
 	int64_t mapped;
 	int64_t slow_pages;
 } start;
+
+/* Of all guest_memfds. */
+static uint64_t more_flags;
 
 /* Of each VM, how many pages it held in the end. */
 static volatile int64_t *held;
@@ -189,7 +194,7 @@ static int status_of(pid_t pid)
 
 static int run_vm(struct random_vm *vm, uint64_t id, size_t live, size_t steps)
 {
-	int ret = random_vm_open(vm, id, RANDOM_VM_PAGES(live));
+	int ret = random_vm_open(vm, id, RANDOM_VM_PAGES(live), more_flags);
 
 	if (!ret)
 		ret = random_vm_fill(vm, live);
@@ -402,6 +407,12 @@ static int lives(unsigned int percent, size_t steps)
 	return claim(!ret, "each VM had its memory to itself") | claim_all_back();
 }
 
+static int huge(unsigned int percent, size_t steps)
+{
+	more_flags = GUEST_MEMFD_FLAG_ALLOW_HUGE;
+	return lives(percent, steps);
+}
+
 static int balloon(size_t nr_pages, size_t steps)
 {
 	size_t live = RANDOM_VM_LIVE(nr_pages);
@@ -487,7 +498,7 @@ static int run_on_nodes(struct random_vm *vms, size_t nr_pages, size_t steps)
 	int ret = 0;
 
 	for (int i = 0; i < NODES + 1 && !ret; i++)
-		ret = random_vm_open(&vms[i], i + 1, nr_pages);
+		ret = random_vm_open(&vms[i], i + 1, nr_pages, 0);
 	if (ret || bind_to(&vms[0], 0, nr_pages, 0) || bind_to(&vms[1], 0, nr_pages, 1) ||
 	    bind_to(&vms[2], 0, half, 0) || bind_to(&vms[2], half, nr_pages - half, 1))
 		return ret ? ret : 2;
@@ -534,7 +545,7 @@ static int nodes(size_t nr_pages, size_t steps)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: host_of_vms host|lives PERCENT STEPS\n"
+		"usage: host_of_vms host|lives|huge PERCENT STEPS\n"
 		"       host_of_vms balloon|nodes MIB STEPS\n");
 	return 2;
 }
@@ -558,6 +569,8 @@ int main(int argc, char **argv)
 		return host(size, steps);
 	if (!strcmp(argv[1], "lives"))
 		return lives(size, steps);
+	if (!strcmp(argv[1], "huge"))
+		return huge(size, steps);
 	if (!strcmp(argv[1], "balloon"))
 		return balloon((size << 20) / PAGE, steps);
 	if (!strcmp(argv[1], "nodes"))

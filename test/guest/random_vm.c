@@ -220,12 +220,12 @@ int random_vm_check(struct random_vm *vm)
 	return ret;
 }
 
-int random_vm_open(struct random_vm *vm, uint64_t id, size_t nr_pages)
+int random_vm_open(struct random_vm *vm, uint64_t id, size_t nr_pages, uint64_t flags)
 {
 	int err;
 
 	*vm = (struct random_vm){ .id = id, .random = mix(id), .nr_pages = nr_pages };
-	err = tiny_vm_create(&vm->vm, FLAGS, nr_pages * PAGE);
+	err = tiny_vm_create(&vm->vm, FLAGS | flags, nr_pages * PAGE);
 	if (err) {
 		printf("VM %" PRIu64 ": %s: %s\n", id, vm->vm.step, strerror(-err));
 		return 2;

@@ -34,7 +34,8 @@ struct random_vm {
  * All but the last two return 0; 1 for contents that are wrong; 2 if it cannot be
  * told.  They print what went wrong.
  */
-int random_vm_open(struct random_vm *vm, uint64_t id, size_t nr_pages);
+/* @flags of guest_memfd, besides those that the functions below need. */
+int random_vm_open(struct random_vm *vm, uint64_t id, size_t nr_pages, uint64_t flags);
 /* Populates pages at random until so many are there. */
 int random_vm_fill(struct random_vm *vm, size_t live);
 /* Punches pages at random until so many are there. */
