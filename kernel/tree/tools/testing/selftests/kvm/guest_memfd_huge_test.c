@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -545,8 +546,12 @@ static void guest_hammer(u64 base, u64 size, u64 page, u64 request, u64 done)
 	for (;;) {
 		WRITE_ONCE(*(u64 *)(base + size - page), ++i);
 		now = READ_ONCE(*(u64 *)request);
-		if (now == seen)
+		if (now == seen) {
+			/* There may be one CPU for all threads. */
+			if (i % 256 == 0)
+				GUEST_SYNC(0);
 			continue;
+		}
 		seen = now;
 		if (now == ~0ul)
 			break;
@@ -558,7 +563,15 @@ static void guest_hammer(u64 base, u64 size, u64 page, u64 request, u64 done)
 
 static void *run_hammer(void *vcpu)
 {
-	run_until_done(vcpu);
+	struct ucall uc;
+
+	for (;;) {
+		vcpu_run(vcpu);
+		if (get_ucall(vcpu, &uc) != UCALL_SYNC)
+			break;
+		sched_yield();
+	}
+	TEST_ASSERT_EQ(uc.cmd, UCALL_DONE);
 	return NULL;
 }
 
