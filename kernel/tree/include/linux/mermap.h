@@ -70,6 +70,11 @@ static inline void *mermap_get(struct mermap *map, struct page *page)
 
 static inline void mermap_put(struct mermap *map) { }
 
+static inline int mermap_zero_block(struct page *page, unsigned int nr)
+{
+	return -EOPNOTSUPP;
+}
+
 static inline int mermap_zero_page(struct page *page)
 {
 	return -EOPNOTSUPP;

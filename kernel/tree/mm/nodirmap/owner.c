@@ -109,6 +109,7 @@ struct nodirmap_node {
  * @pause: How many pages to allocate elsewhere before it takes another block.
  *	A hint, without lock.
  * @wanted: How many blocks the file still lacks.  A hint, without lock.
+ * @used: How many pages the file has.  A hint, without lock.
  * @rcu: For kfree_rcu().
  * @node: By node.
  */
@@ -120,6 +121,7 @@ struct nodirmap_blocks {
 	atomic_t takers;
 	unsigned int pause;
 	unsigned int wanted;
+	unsigned long used;
 	struct rcu_head rcu;
 	struct nodirmap_node node[];
 };
@@ -476,6 +478,17 @@ static bool may_take(struct nodirmap_blocks *blocks)
 }
 
 /*
+ * A request for a whole block passes holes over.  No more of them than pages in use:
+ * others can have none of these, and nobody is charged for them.
+ */
+static bool has_many_holes(struct nodirmap_blocks *blocks)
+{
+	unsigned long owned = READ_ONCE(blocks->nr) * pageblock_nr_pages;
+
+	return owned > 2 * READ_ONCE(blocks->used) + pageblock_nr_pages;
+}
+
+/*
  * From the node that an ordinary request would have a page from without reclaim,
  * or from a block of a nearer one.
  */
@@ -501,6 +514,8 @@ static struct page *find_page(struct nodirmap_owner *owner, gfp_t gfp,
 		if (!zone_watermark_ok(zone, 0, low_wmark_pages(zone), highest,
 				       ALLOC_UNMAPPED))
 			continue;
+		if (order && has_many_holes(owner->blocks))
+			return NULL;
 		if (!may_take(owner->blocks))
 			return NULL;
 		taken = take_block(owner, gfp, nid, nodemask, zone, wanted);
@@ -537,7 +552,9 @@ struct page *nodirmap_alloc_pages(struct nodirmap_owner *owner, gfp_t gfp,
 
 	if (!owner->blocks || !READ_ONCE(owner->blocks->wanted))
 		return NULL;
-	if (order && order != pageblock_order)
+	/* Only such folios come back here as a whole. */
+	if (order && (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || order != PMD_ORDER ||
+		      order != pageblock_order))
 		return NULL;
 
 	gfp &= ~(__GFP_ZERO | __GFP_MOVABLE | __GFP_RECLAIMABLE | __GFP_NOFAIL);
@@ -575,9 +592,11 @@ void nodirmap_set_wanted(struct nodirmap_owner *owner, struct address_space *map
 		return;
 
 	/* Large folios are whole blocks, however few. */
-	if (size < MIN_FILE_BLOCKS * pageblock_nr_pages &&
-	    !mapping_large_folio_support(mapping))
+	if (size < pageblock_nr_pages ||
+	    (size < MIN_FILE_BLOCKS * pageblock_nr_pages &&
+	     !mapping_large_folio_support(mapping)))
 		lacks = 0;
+	WRITE_ONCE(owner->blocks->used, there);
 	WRITE_ONCE(owner->blocks->wanted,
 		   min(DIV_ROUND_UP(lacks, pageblock_nr_pages), MAX_TAKE));
 }

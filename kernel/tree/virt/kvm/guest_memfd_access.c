@@ -110,8 +110,10 @@ static ssize_t kvm_gmem_copy_to_folio(struct folio *folio, size_t offset,
 	if (!folio_test_uptodate(folio)) {
 		for (rest = done; rest < len; rest += PAGE_SIZE) {
 			r = kvm_gmem_clear_page(folio, folio->index + (rest >> PAGE_SHIFT));
-			if (r)
+			if (r) {
+				iov_iter_revert(from, done);
 				return r;
+			}
 		}
 		folio_mark_uptodate(folio);
 	}
@@ -202,12 +204,13 @@ static ssize_t kvm_gmem_write_chunk(struct inode *inode, loff_t pos, void *buf,
 	return r;
 }
 
-/* As much as a folio can hold. */
-static size_t kvm_gmem_chunk(struct inode *inode, loff_t pos)
+/* All of a large folio, which need not be cleared then, or a page. */
+static size_t kvm_gmem_chunk(struct inode *inode, loff_t pos, size_t len)
 {
-	size_t size = kvm_gmem_allows_huge(inode) ? PMD_SIZE : PAGE_SIZE;
+	if (kvm_gmem_allows_huge(inode) && IS_ALIGNED(pos, PMD_SIZE) && len >= PMD_SIZE)
+		return PMD_SIZE;
 
-	return size - (pos & (size - 1));
+	return min(len, PAGE_SIZE - offset_in_page(pos));
 }
 
 static ssize_t kvm_gmem_write(struct inode *inode, loff_t *pos, void *buf,
@@ -218,7 +221,7 @@ static ssize_t kvm_gmem_write(struct inode *inode, loff_t *pos, void *buf,
 	ssize_t r = 0;
 
 	while (iov_iter_count(from)) {
-		size_t len = min(iov_iter_count(from), kvm_gmem_chunk(inode, *pos));
+		size_t len = kvm_gmem_chunk(inode, *pos, iov_iter_count(from));
 
 		/* The size is fixed, and a multiple of the page size. */
 		if (*pos >= size) {

@@ -440,6 +440,37 @@ static void folio_that_was_not_added_is_free(struct kunit *test)
 	folio_put(folio);
 }
 
+/* Large folios pass holes over, of which there must not be ever more. */
+static void large_folios_leave_few_holes(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	struct address_space *mapping = state->mapping[0];
+	struct folio *folio;
+	unsigned int i;
+
+	mapping_set_folio_order_range(mapping, 0, pageblock_order);
+	for (i = 0; i < 8; i++) {
+		folio = nodirmap_alloc_folio(mapping, GFP_USER, pageblock_order, NULL);
+		if (!folio)
+			break;
+		KUNIT_ASSERT_EQ(test, 0, filemap_add_folio(mapping, folio, 0, GFP_USER));
+		folio_unlock(folio);
+		folio_put(folio);
+		lru_add_drain_all();
+
+		/* One page of the block goes, and serves another index. */
+		KUNIT_ASSERT_EQ(test, 0, mapping_split_folio_at(mapping, 1));
+		punch(test, 0, 0);
+		populate(test, 0, BLOCK_PAGES + i);
+		lru_add_drain_all();
+		truncate_inode_pages_range(mapping, 0,
+					   ((loff_t)BLOCK_PAGES << PAGE_SHIFT) - 1);
+	}
+	if (!i)
+		kunit_skip(test, "no page block to be had");
+	KUNIT_EXPECT_LE(test, count_of(NR_NODIRMAP_HOLES), state->holes + 3 * BLOCK_PAGES);
+}
+
 static void large_folio_in_the_map_is_refused(struct kunit *test)
 {
 	struct test_state *state = test->priv;
@@ -517,6 +548,7 @@ static struct kunit_case nodirmap_owner_test_cases[] = {
 	KUNIT_CASE(split_folio_leaves_pages_of_its_block),
 	KUNIT_CASE(edge_of_a_folio_splits_nothing),
 	KUNIT_CASE(folio_that_was_not_added_is_free),
+	KUNIT_CASE(large_folios_leave_few_holes),
 	KUNIT_CASE(large_folio_in_the_map_is_refused),
 	{}
 };
