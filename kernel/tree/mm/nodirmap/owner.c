@@ -478,14 +478,14 @@ static bool may_take(struct nodirmap_blocks *blocks)
 }
 
 /*
- * A request for a whole block passes holes over.  No more of them than pages in use:
- * others can have none of these, and nobody is charged for them.
+ * A request for a whole block passes holes over.  No more of them than pages in use
+ * and a few blocks: others can have none of these, and nobody is charged for them.
  */
 static bool has_many_holes(struct nodirmap_blocks *blocks)
 {
 	unsigned long owned = READ_ONCE(blocks->nr) * pageblock_nr_pages;
 
-	return owned > 2 * READ_ONCE(blocks->used) + pageblock_nr_pages;
+	return owned > 2 * READ_ONCE(blocks->used) + MIN_FILE_BLOCKS * pageblock_nr_pages;
 }
 
 /*
