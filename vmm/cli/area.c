@@ -71,7 +71,7 @@ static int map_file(struct area *area)
 	unsigned char *resident;
 	int err = 0;
 
-	/* where pages of 2 MiB fit, so that one look has a whole one mapped */
+	/* Aligned to 2 MiB, so that one page fault maps all of a large folio. */
 	area->view = huge_map(area->gmem_fd, area->addr, size, PROT_READ);
 	if (area->view == MAP_FAILED) {
 		area->view = NULL;

@@ -49,8 +49,8 @@ static atomic_long_t nr_mappings;
  * checked can_set_direct_map().
  *
  * The page cache clears a folio of one page that it adds and marks it up to date,
- * unless the folio is up to date already.  A large folio, which only the owner of
- * the mapping adds, is his to clear.
+ * unless the folio is up to date already.  Only the owner of the mapping adds a
+ * large folio, and clears it.
  *
  * Context: Before the inode is visible to others.
  */

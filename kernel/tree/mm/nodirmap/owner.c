@@ -68,10 +68,10 @@ enum contents {
 /**
  * struct nodirmap_block - a page block that a mapping owns
  * @list: In the owner's list of that kind as long as @nr is not 0.
- * @whole_list: In the owner's list of blocks of which all pages are free.
+ * @whole_list: In the owner's list of blocks of which all pages are free, which it
+ *	counts.
  * @nr: How many pages are free.
  * @free: Bitmaps of these pages.
- * @whole: All pages are free: the owner counts the block as such.
  * @owner: The owner, with a reference.
  * @page: The first page.
  * @rcu: For kfree_rcu().
@@ -81,7 +81,6 @@ struct nodirmap_block {
 	struct list_head whole_list;
 	unsigned int nr[NR_CONTENTS];
 	unsigned long *free[NR_CONTENTS];
-	bool whole;
 	struct nodirmap_owner *owner;
 	struct page *page;
 	struct rcu_head rcu;
@@ -258,15 +257,16 @@ static bool is_whole(struct nodirmap_block *block)
 
 static void set_whole(struct nodirmap_block *block, bool whole)
 {
-	if (block->whole == whole)
+	if (whole == !list_empty(&block->whole_list))
 		return;
 
-	block->owner->blocks->whole += whole - block->whole;
-	block->whole = whole;
-	if (whole)
+	if (whole) {
 		list_add(&block->whole_list, &node_of(block)->whole);
-	else
+		block->owner->blocks->whole++;
+	} else {
 		list_del_init(&block->whole_list);
+		block->owner->blocks->whole--;
+	}
 }
 
 /* The block is about to be released. */
@@ -663,7 +663,7 @@ static bool take_from_owner(struct nodirmap_block *block)
 	struct nodirmap_blocks *blocks = block->owner->blocks;
 
 	/* A hint, to be looked at again with the lock. */
-	if (!data_race(block->whole))
+	if (list_empty(&block->whole_list))
 		return false;
 
 	guard(raw_spinlock_irqsave)(&blocks->lock);
