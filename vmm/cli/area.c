@@ -14,7 +14,7 @@
 #include "huge.h"
 #include "page.h"
 
-/* What is read of kcore and of the guest at a time. */
+/* Bytes of kcore and of the guest that are read at a time. */
 #define RUN_BYTES (1UL << 20)
 
 static sigjmp_buf page_is_lost;
@@ -25,7 +25,7 @@ static void on_sigbus(int sig)
 	siglongjmp(page_is_lost, 1);
 }
 
-/* A page whose memory has failed is a SIGBUS.  false: there is one. */
+/* A page whose memory has failed raises SIGBUS.  Returns false if there is one. */
 static bool copy(uint8_t *to, const uint8_t *from, size_t size)
 {
 	struct sigaction catch = { .sa_handler = on_sigbus }, before;
@@ -40,7 +40,7 @@ static bool copy(uint8_t *to, const uint8_t *from, size_t size)
 	return fine;
 }
 
-/* Has our page tables show the pages that the file has. */
+/* Populates our page tables with the pages that the file has. */
 static bool touch_resident(const uint8_t *view, const unsigned char *resident,
 			   uint64_t pages)
 {
@@ -60,10 +60,9 @@ static bool touch_resident(const uint8_t *view, const unsigned char *resident,
 }
 
 /*
- * guest_memfd: what the guest has touched need not be mapped in the VMM, so
- * the file itself is asked which pages it has.  Only those are touched here:
- * none comes into being by being looked at, but one that the guest gives back
- * at that very moment, which can be one of 2 MiB.
+ * The VMM need not have mapped the pages of guest_memfd that the guest has touched. So
+ * the file tells which pages it has, and only those are touched here.  A page is
+ * allocated only if the guest gives it back at that very moment; it can be one of 2 MiB.
  */
 static int map_file(struct area *area)
 {
@@ -71,7 +70,7 @@ static int map_file(struct area *area)
 	unsigned char *resident;
 	int err = 0;
 
-	/* Aligned to 2 MiB, so that one page fault maps all of a large folio. */
+	/* Align to 2 MiB, so that one page fault maps all of a large folio. */
 	area->view = huge_map(area->gmem_fd, area->addr, size, PROT_READ);
 	if (area->view == MAP_FAILED) {
 		area->view = NULL;
@@ -137,7 +136,7 @@ bool area_read(const struct area *area, int mem, uint64_t page,
 			   (ssize_t)size;
 }
 
-/* A running guest changes its pages: equal in one 64-byte piece will do. */
+/* A running guest changes its pages: one equal piece of 64 bytes is enough. */
 static bool same_contents(const uint8_t *a, const uint8_t *b)
 {
 	static const uint8_t zero[64];
@@ -154,14 +153,14 @@ struct judging {
 	struct area *area;
 	const struct kernel_view *view;
 	int mem;
-	/* Of each page, the enum above. */
+	/* One byte a page, of the enum above. */
 	uint8_t *mark;
 	/* RUN_BYTES each. */
 	uint8_t *own;
 	uint8_t *kernels;
 };
 
-/* Pages with frames that follow on each other, as long as they fit. */
+/* The number of pages whose frames follow on each other, up to RUN_BYTES. */
 static uint64_t run_length(const struct area *area, uint64_t start)
 {
 	uint64_t length = 1, most = RUN_BYTES / page_bytes();
@@ -172,7 +171,7 @@ static uint64_t run_length(const struct area *area, uint64_t start)
 	return length;
 }
 
-/* What kcore does not show is zeroes there, and no page of the guest that is not. */
+/* kcore shows zeroes for a page that it cannot reach: a page of zeroes proves nothing. */
 static void compare(const struct judging *j, const uint8_t *own, uint64_t start,
 		    uint64_t length)
 {
@@ -186,7 +185,10 @@ static void compare(const struct judging *j, const uint8_t *own, uint64_t start,
 	}
 }
 
-/* The guest's pages where they are: a copy takes longer than a look.  false: one is lost. */
+/*
+ * Compares the guest's pages in place, as copying takes longer.  Returns false if the
+ * memory of a page has failed.
+ */
 static bool compare_view(const struct judging *j, uint64_t start, uint64_t length)
 {
 	struct sigaction catch = { .sa_handler = on_sigbus }, before;
@@ -211,7 +213,7 @@ static bool compare_process(const struct judging *j, uint64_t start, uint64_t le
 	return true;
 }
 
-/* What cannot be read as a whole is read page by page, which tells which it is. */
+/* If the run cannot be read as a whole, reads page by page to find the page that fails. */
 static void look_into_core(const struct judging *j, uint64_t start, uint64_t length)
 {
 	const struct area *area = j->area;
@@ -226,7 +228,7 @@ static void look_into_core(const struct judging *j, uint64_t start, uint64_t len
 			look_into_core(j, start + i, 1);
 }
 
-/* Frames change hands: those behind other pages by now tell nothing of these. */
+/* A page that has another frame by now does not count: its old frame proves nothing. */
 static void count(const struct judging *j, const uint64_t *now)
 {
 	struct area *area = j->area;
@@ -237,7 +239,7 @@ static void count(const struct judging *j, const uint64_t *now)
 		if (!area->pfn[i])
 			continue;
 		if (mark && now[i] != area->pfn[i]) {
-			/* given back since, and in the direct map for that reason */
+			/* the guest has given it back, so it is in the direct map */
 			area->present--;
 			continue;
 		}
@@ -268,7 +270,7 @@ static void mark_pages(const struct judging *j)
 	}
 }
 
-/* Whole pages of 2 MiB, of which neither part is elsewhere. */
+/* Counts whole pages of 2 MiB; no part of them may be in another area. */
 static void mark_huge(const struct judging *j)
 {
 	const struct area *area = j->area;

@@ -27,7 +27,7 @@ static const char *through(const struct part *part)
 	return part->in_core ? "direct map: kcore reads it" : "-";
 }
 
-/* Names of other people's processes and files: a terminal is to obey none. */
+/* Other users choose names of processes and files: print no control characters. */
 static void print_name(const char *name)
 {
 	for (; *name; name++)
@@ -55,7 +55,7 @@ static void print_part(const struct vm_report *report, const struct part *p)
 	printf("%s\n", p->partly ? ", only what the VMM has touched: it has closed the file" : "");
 }
 
-/* A guest_memfd that is in no memslot, and has nothing in it, is not of interest. */
+/* Skip an empty guest_memfd that is in no memslot. */
 static bool is_shown(const struct part *p)
 {
 	return p->kind != PART_UNBOUND || p->present || p->error;
@@ -186,7 +186,7 @@ static void clear(struct line *line)
 	line->is_written = false;
 }
 
-/* How fast it is on a slow machine, and something for a start. */
+/* A second for each GiB, as on a slow machine, and 60 more to start. */
 static unsigned int default_seconds(void)
 {
 	struct sysinfo info;
@@ -213,7 +213,7 @@ static int look_at_all(const struct look *given, const struct vm_entry *vms, siz
 		look_at(&look, &report);
 		clear(&line);
 		if (report.error == ESRCH && !vms_exist(look.debugfs, report.directory)) {
-			/* it has ended, and has no memory any more */
+			/* the VM has ended, and has no memory any more */
 			left--;
 		} else {
 			if (json)
@@ -282,7 +282,7 @@ static int audit(pid_t pid, const struct look *look, bool as_json)
 	return status;
 }
 
-/* For completion: a line for each process that has a VM. */
+/* For shell completion: prints the pid of each process that has a VM. */
 static int list_processes(const char *debugfs)
 {
 	struct vm_entry *vms;

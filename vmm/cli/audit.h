@@ -9,10 +9,10 @@
 /* For people. */
 void audit_print_vm(const struct vm_report *report);
 
-/* An element of a list. */
+/* Prints the report as an element of a list. */
 void audit_print_json(struct json *json, const struct vm_report *report);
 
-/* The exit status so far, and with this VM. */
+/* Combines the exit status so far with that of this VM. */
 int audit_status(int status, const struct vm_report *report);
 
 #endif

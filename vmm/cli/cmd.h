@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The commands of offmap, and what a script may rely on. */
+/* The commands of offmap, and the exit codes that scripts rely on. */
 #ifndef OFFMAP_CMD_H
 #define OFFMAP_CMD_H
 
 #include <stdbool.h>
 
-/* The same for all commands; docs and --help have this table. */
+/* All commands share these; docs and --help have this table. */
 enum {
 	EXIT_YES = 0,
 	/* probe: cannot; audit: something is reachable; demo: not as promised */
 	EXIT_NO = 1,
 	EXIT_USAGE = 2,		/* the command line is wrong; of run: EXIT_REFUSED */
-	EXIT_UNKNOWN = 3,	/* it could not be told, or not be printed */
+	EXIT_UNKNOWN = 3,	/* the result is unknown, or could not be printed */
 	EXIT_NO_VM = 4,		/* there is nothing to look at */
-	/* run, whose other statuses are those of the VMM: as env(1) and nohup(1) */
+	/* only of run, as with env(1) and nohup(1); all others are the VMM's */
 	EXIT_REFUSED = 125,
 	EXIT_CANNOT_RUN = 126,
 	EXIT_NOT_FOUND = 127,
@@ -36,8 +36,8 @@ int cmd_stat(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 
 /*
- * To stderr, as "offmap: …"; the first gives what it was given.  A command with
- * --json that fails prints no document: main() does, with the words of fail().
+ * Prints to stderr, as "offmap: …"; fail() returns status.  A command with --json prints
+ * no document when it fails: main() prints one with the message of fail().
  */
 int fail(int status, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -34,7 +34,7 @@ extern const struct counter counters[NR_COUNTERS];
 struct counter_values {
 	/* Gauges in bytes. */
 	uint64_t value[NR_COUNTERS];
-	/* Has the kernel it? */
+	/* Does the kernel have this counter? */
 	bool known[NR_COUNTERS];
 };
 
@@ -42,12 +42,12 @@ struct counter_values {
 enum fast_path {
 	FAST_PATH_ON,
 	FAST_PATH_OFF,
-	FAST_PATH_UNUSED,	/* nothing has left the map since boot */
+	FAST_PATH_UNUSED,	/* no block has left the map since boot */
 };
 
 /*
- * Reads them from a file with the format of /proc/vmstat.  0 or -errno; ENODATA
- * when it has none of them.
+ * Reads the counters from a file in the format of /proc/vmstat.  0 or -errno; ENODATA if
+ * the file has none of them.
  */
 int counters_read(const char *vmstat, struct counter_values *ret);
 

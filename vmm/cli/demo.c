@@ -26,15 +26,15 @@ enum { PLAIN, PROTECTED, KINDS };
 
 struct shown {
 	const char *name;
-	/* Other than the name says with --swap. */
+	/* With --swap, the contrary of what the name says. */
 	bool protect;
 	struct demo_vm vm;
 	struct vm_report report;
-	/* Where its secret really is, and where the scan found it. */
+	/* Where the VM's secret is, and where the scan found it. */
 	uint64_t secret_at;
 	const struct kcore_find *found;
 	const char *verdict;
-	/* enum in cmd.h: shown, not so, could not be told */
+	/* of cmd.h: shown, not so, unknown */
 	int status;
 };
 
@@ -74,7 +74,7 @@ static int start_vms(struct demo *demo)
 	return 0;
 }
 
-/* Before anything reads the memory in another way, and so makes copies. */
+/* Comes before any other read of the memory, as a read can leave copies. */
 static int scan(struct demo *demo)
 {
 	struct secret secrets[KINDS];
@@ -108,7 +108,7 @@ static int find_memory(struct shown *s)
 	return 0;
 }
 
-/* The secret is looked for wherever the process may have the guest's RAM. */
+/* Looks for the secret in each place where the process may have the guest's RAM. */
 static bool find_in_area(struct shown *s, const struct area *area, int mem)
 {
 	uint64_t offset = s->vm.order.secret_at % page_bytes(), page[PAGE_MAX_BYTES / 8];
@@ -154,7 +154,7 @@ static int look(struct demo *demo)
 	return status;
 }
 
-/* If copies are about, the guest's own page is the one to show. */
+/* If the scan found copies, too, shows the guest's own page. */
 static void choose_find(struct shown *s, size_t secret, const struct kcore_result *scan)
 {
 	s->found = kcore_first_find(scan, secret);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest of offmap demo: the last 256 bytes of a ROM that ends at 4 GiB,
- * where an x86 machine starts.  It puts A xor B where it was told to, touches
- * each page up to the end of its memory, says so on the first serial port, and
- * sleeps.
+ * The guest of offmap demo: the last 256 bytes of a ROM that ends at 4 GiB, where an x86
+ * machine starts.  It stores A xor B at the given address, and touches each page up to
+ * the end of its memory.  It says so on the first serial port, and sleeps.
  */
 #ifdef __x86_64__
 
@@ -16,7 +15,7 @@
 demo_guest:
 gdt:
 	.quad 0
-	/* marked as accessed: nobody can do that in a ROM */
+	/* marked as accessed: the CPU cannot write that to a ROM */
 	.quad 0x00cf9b000000ffff
 	.quad 0x00cf93000000ffff
 gdt_pointer:

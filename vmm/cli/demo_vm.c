@@ -15,9 +15,9 @@
 #define PAGE 4096UL
 #define ROM_BYTES (64UL << 10)
 #define CODE_BYTES 256UL
-/* Where a PC has nothing but RAM. */
+/* Where a PC has RAM only. */
 #define FIRST_PAGE (1UL << 20)
-/* An emulated machine with other things to do may take its time. */
+/* Limit for an emulated machine under load. */
 #define PATIENCE_MS (180 * 1000)
 
 static int failed(struct demo_vm *vm, const char *step)
@@ -32,7 +32,7 @@ static int failed(struct demo_vm *vm, const char *step)
 
 extern const uint8_t demo_guest[CODE_BYTES], demo_order[];
 
-/* The ROM, as a file that only its descriptor names. */
+/* The ROM: a file without a name, behind a descriptor. */
 static int make_rom(struct demo_vm *vm)
 {
 	uint8_t code[CODE_BYTES];
@@ -60,7 +60,7 @@ static int make_rom(struct demo_vm *vm)
 
 #endif
 
-/* Aligned, clear of the last word of its page, which the guest writes. */
+/* Aligned, and clear of the last word of its page, which the guest writes. */
 static int make_order(struct demo_vm *vm)
 {
 	struct demo_order *order = &vm->order;
@@ -101,7 +101,7 @@ static void child(struct demo_vm *vm, const char *vmm, bool protect, int rom, in
 {
 	int null = open("/dev/null", O_RDONLY);
 
-	/* no VM is left behind, whatever ends this program */
+	/* the VM ends with this program, however that ends */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (null >= 0 && dup2(null, 0) >= 0 && dup2(serial, 1) >= 0 &&
 	    dup2(vm->errors, 2) >= 0)

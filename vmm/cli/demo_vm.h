@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An unmodified VMM with a guest that knows a secret: nobody on the host ever
- * holds it in one piece, and the guest has it in its RAM only.
+ * An unmodified VMM with a guest that knows a secret.  No process of the host ever holds
+ * the secret in one piece; the guest has it in its RAM only.
  */
 #ifndef OFFMAP_DEMO_VM_H
 #define OFFMAP_DEMO_VM_H
@@ -20,7 +20,7 @@
 #define DEMO_VM_HAS_GUEST 0
 #endif
 
-/* What the guest is told, inside its ROM: see demo_guest.S. */
+/* The guest's orders, inside its ROM: see demo_guest.S. */
 struct demo_order {
 	uint32_t secret_at;
 	uint32_t first_page;
@@ -33,21 +33,21 @@ _Static_assert(sizeof(struct demo_order) == 80, "as demo_guest.S has it");
 
 struct demo_vm {
 	pid_t pid;
-	/* The guest's serial port, and what the VMM has to say. */
+	/* The guest's serial port, and the VMM's stderr. */
 	int serial;
 	int errors;
 	struct demo_order order;
-	/* What was being done when a call failed. */
+	/* The step that failed. */
 	const char *step;
 };
 
 /*
- * Starts the VMM, a QEMU for x86, directly or through offmap run.  0 or
- * -errno; ENOSYS without DEMO_VM_HAS_GUEST.
+ * Starts the VMM, a QEMU for x86, directly or through offmap run.  0 or -errno; ENOSYS
+ * without DEMO_VM_HAS_GUEST.
  */
 int demo_vm_start(struct demo_vm *vm, const char *vmm, bool protect);
 
-/* Until the guest has stored its secret and touched all of its memory. */
+/* Waits until the guest has stored its secret and touched all of its memory. */
 int demo_vm_wait(struct demo_vm *vm);
 
 /* The last line that the VMM wrote to stderr; "" if there is none. */

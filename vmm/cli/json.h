@@ -12,7 +12,7 @@
 struct json {
 	FILE *to;
 	int depth;
-	/* has this level something in it already? */
+	/* Does this level have an element already? */
 	bool filled[JSON_DEPTH];
 	char close[JSON_DEPTH];
 };

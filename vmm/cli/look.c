@@ -20,7 +20,7 @@
 #endif
 
 #define TICK_MS 200
-/* For what was killed to end; what waits in the kernel is left to it. */
+/* How long a killed child may take to end; after that it is left to the kernel. */
 #define KILL_MS 2000
 
 static uint64_t now_ms(void)
@@ -93,7 +93,7 @@ static bool read_result(int result, struct vm_report *report)
 		free(got.part);
 		return false;
 	}
-	/* the descriptors were the child's */
+	/* the child had these descriptors; this process has not */
 	for (size_t i = 0; i < got.nr_parts; i++)
 		got.part[i].gmem_fd = -1;
 	*report = got;
@@ -107,7 +107,7 @@ static bool ends_within(int pidfd, int ms)
 	return poll(&poll_for, 1, ms) == 1;
 }
 
-/* 0 when the child has ended well. */
+/* Returns 0 if the child has ended well. */
 static int wait_for(const struct look *look, pid_t pid, int pidfd,
 		    const struct report_progress *progress, struct vm_report *report)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looks at a VM in a process of its own, which has a time limit: the VM may be of
- * a user who does not want it to be seen.
+ * Looks at a VM in a child process with a time limit, as the VM may belong to a hostile
+ * user.
  */
 #ifndef OFFMAP_LOOK_H
 #define OFFMAP_LOOK_H
@@ -12,12 +12,12 @@ struct look {
 	const char *debugfs;
 	/* Seconds for one VM. */
 	unsigned int seconds;
-	/* Called some times a second while it takes longer; or NULL. */
+	/* Called several times a second during the look; or NULL. */
 	void (*progress)(const struct report_progress *progress, void *data);
 	void *data;
 };
 
-/* Makes the report; whatever goes wrong is in it.  For report_free(). */
+/* Makes the report, and keeps every error in it.  Free it with report_free(). */
 void look_at(const struct look *look, struct vm_report *report);
 
 #endif

@@ -18,7 +18,7 @@ static const struct command commands[] = {
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-/* The words of the last failure. */
+/* The message of the last failure. */
 static char failure[512];
 
 static void say(const char *format, va_list ap)
@@ -56,7 +56,7 @@ static void usage(FILE *to)
 	fputs("offmap help COMMAND tells more; offmap --version\n", to);
 }
 
-/* What nobody got has not been said. */
+/* Output that cannot be written is a failure. */
 static int flushed(int status, int failed)
 {
 	if (fflush(stdout) || ferror(stdout))
@@ -64,7 +64,7 @@ static int flushed(int status, int failed)
 	return status;
 }
 
-/* Is it among the options? */
+/* Is --json among the options? */
 static bool wants_json(int argc, char **argv)
 {
 	for (int i = 2; i < argc && strcmp(argv[i], "--"); i++)
@@ -73,7 +73,7 @@ static bool wants_json(int argc, char **argv)
 	return false;
 }
 
-/* A program that reads JSON gets some. */
+/* Prints a failure as JSON. */
 static void print_failure(int status)
 {
 	struct json json = { .to = stdout };
@@ -91,7 +91,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 	char name[32];
 	int status;
 
-	/* getopt(3) complains by it */
+	/* getopt(3) prints this name in its messages */
 	snprintf(name, sizeof(name), "offmap %s", command->name);
 	argv[1] = name;
 	status = command->main(argc - 1, argv + 1);

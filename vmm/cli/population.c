@@ -20,7 +20,7 @@ static uint64_t now_ns(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-/* Keeps *best when that is less. */
+/* Lowers *best if this round took less time. */
 static int touch(int vm, uint64_t flags, uint64_t *best)
 {
 	struct kvm_create_guest_memfd create = {

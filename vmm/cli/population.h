@@ -7,8 +7,8 @@
 #define POPULATION_BYTES (64UL << 20)
 
 /*
- * Nanoseconds for the first touch of a page of guest_memfd, in the direct map
- * and out of it: the best of some rounds, by turns.  0 or -errno.
+ * Nanoseconds for the first touch of a page of guest_memfd, in the direct map and
+ * outside. Each is the best of some rounds, by turns.  0 or -errno.
  */
 int population(uint64_t *ret_plain_ns, uint64_t *ret_protected_ns);
 

@@ -22,9 +22,9 @@ static void usage(FILE *to)
 	      EXIT_CODES, to);
 }
 
-/* What audit and stat would say here. */
+/* The results of audit and stat on this machine. */
 struct look {
-	/* why audit cannot, or NULL */
+	/* why audit cannot judge, or NULL */
 	const char *audit;
 	/* NULL: the kernel does not count */
 	const char *fast_path;

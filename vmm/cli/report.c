@@ -18,12 +18,12 @@
 
 /* Mappings that could hold a guest. */
 #define MIN_MAPPING (1UL << 20)
-/* Of ROMs; more of them could be memory of a guest under another name. */
+/* ROMs beyond this size could be memory of a guest under another name. */
 #define MAX_ROM (16UL << 20)
 #define FIRST_MIB (1UL << 20)
-/* Pieces whose frames are read before the page tables. */
+/* Pieces whose frames are found before the page tables are read. */
 #define MAX_AREAS 16
-/* Pieces that report_find() takes. */
+/* Pieces of one report_find(). */
 #define MAX_FOUND 64
 
 #define MEM_READONLY 2
@@ -31,7 +31,7 @@
 static void explain(struct vm_report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The first reason counts. */
+/* Keeps the first reason. */
 static void explain(struct vm_report *report, const char *format, ...)
 {
 	va_list ap;
@@ -76,8 +76,8 @@ static enum part_kind kind_of(const struct memslot *slot)
 }
 
 /*
- * offmap run keeps its guest_memfds in a process of its own, which has the memory
- * of the VMM: so may others.
+ * offmap run keeps its guest_memfds in another process that shares the VMM's memory.
+ * Searches all such processes.
  */
 static int take_from_others(pid_t pid, uint64_t inode)
 {
@@ -101,7 +101,7 @@ static int take_from_others(pid_t pid, uint64_t inode)
 	return fd;
 }
 
-/* The guest_memfd of a part; another part may have it already. */
+/* Takes the guest_memfd of a part, from an earlier part if that has it. */
 static void take_gmem(struct vm_report *report, struct part *part)
 {
 	for (struct part *p = report->part; p < part; p++) {
@@ -117,7 +117,7 @@ static void take_gmem(struct vm_report *report, struct part *part)
 	if (part->gmem_fd == -ENOENT)
 		part->gmem_fd = take_from_others(report->process.pid, part->slot.inode);
 	if (part->gmem_fd == -ENOENT)
-		/* closed by the VMM: its own page tables have to do */
+		/* the VMM has closed it: only its own page tables remain */
 		part->partly = true;
 	else if (part->gmem_fd < 0)
 		part->error = -part->gmem_fd;
@@ -138,7 +138,7 @@ static int add_slot(struct vm_report *report, const struct memslot *slot)
 	take_gmem(report, part);
 	if (!slot->private_only)
 		return 0;
-	/* what the guest shares is elsewhere */
+	/* shared pages of the guest are in ordinary memory */
 	part = add_part(report);
 	if (!part)
 		return -ENOMEM;
@@ -159,7 +159,10 @@ static void bound_roms(struct vm_report *report)
 			report->part[i].kind = PART_PLAIN;
 }
 
-/* A PC shows its firmware below 4 GiB as well: the same memory is no more of it. */
+/*
+ * A PC shows its firmware below 4 GiB as well: other slots of that memory are windows,
+ * too.
+ */
 static void find_aliases(struct vm_report *report)
 {
 	for (size_t i = 0; i < report->nr_parts; i++) {
@@ -184,7 +187,7 @@ struct unbound_visit {
 	const char *debugfs;
 };
 
-/* What was in a memslot once can hold what a guest has written. */
+/* A guest_memfd that has left its memslot can hold data of the guest. */
 static int visit_unbound(int fd, const char *link, uint64_t inode, void *data)
 {
 	struct unbound_visit *visit = data;
@@ -303,7 +306,7 @@ static bool has_memory(const struct part *part)
 	return !part->error && part->kind != PART_CLOSED;
 }
 
-/* The next piece, from a part and a place in it; false at the end. */
+/* The next piece, from a part and an offset in it; false at the end. */
 static bool next_area(struct vm_report *report, size_t *part, uint64_t *at,
 		      struct area *ret)
 {
@@ -388,14 +391,14 @@ static void conclude(struct vm_report *report, bool tables)
 		}
 		explain_part(report, part, tables);
 	}
-	/* of nothing it cannot be said that it is absent */
+	/* a VM without a page is not absent */
 	if (!in_slots)
 		explain(report, report->nr_parts ? "no page of its memory is present" :
 			"it has no memory");
 	report->verdict = report->reachable ? REACHABLE : *report->why ? UNKNOWN : ABSENT;
 }
 
-/* What the process has mapped is not what its VM has: no verdict without KVM's word. */
+/* A process can map other memory than its VM has: no verdict without KVM's list. */
 static void conclude_by_kvm(struct vm_report *report, bool tables)
 {
 	if (!report->from_kvm)
@@ -440,7 +443,7 @@ void report_judge(struct vm_report *report, const struct kernel_view *view)
 	conclude_by_kvm(report, view->tables);
 }
 
-/* Half of the work is to find frames, half to judge them. */
+/* Half of the work is finding frames, half is judging them. */
 static void add_progress(struct report_progress *progress, const struct area *area, int halves)
 {
 	if (progress)

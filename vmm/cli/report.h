@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel can reach of one VM. */
+/* Tells which memory of one VM the kernel can reach. */
 #ifndef OFFMAP_REPORT_H
 #define OFFMAP_REPORT_H
 
@@ -23,19 +23,19 @@ enum part_kind {
 	PART_ROM,		/* read-only for the guest, ordinary memory */
 	PART_WINDOW,		/* the first MiB, where a PC has ROMs and SMM */
 	PART_KVM,		/* pages of KVM's own */
-	PART_CLOSED,		/* a guest_memfd that is gone, with its memory */
+	PART_CLOSED,		/* a closed guest_memfd, whose memory the guest has lost */
 	PART_UNBOUND,		/* a guest_memfd of the process that is in no memslot */
 	PART_MAPPING,		/* a mapping of a process whose memslots are not known */
 	NR_PART_KINDS,
 };
 
-/* A part has a line of its own: usually it is a memslot. */
+/* A part is one line of the report, usually a memslot. */
 struct part {
 	enum part_kind kind;
-	/* of a mapping only the address and the size */
+	/* for a mapping only the address and the size are set */
 	struct memslot slot;
 	char path[64];
-	/* Only what the VMM has mapped of it can be seen: the guest may have more. */
+	/* Only the part that the VMM has mapped can be seen: the guest may have more. */
 	bool partly;
 	/* Not all of it was looked at. */
 	bool unfinished;
@@ -54,11 +54,11 @@ struct part {
 };
 
 struct vm_report {
-	/* The process and the descriptor by which the VM is known; -1: by none. */
+	/* The process and its descriptor of the VM; -1: none is known. */
 	struct vm_process vm;
 	/* Its directory in debugfs, "" if it has none. */
 	char directory[48];
-	/* The parts are what KVM lists; if not, why: errno. */
+	/* Are the parts KVM's memslots?  If not, memslots_error tells why. */
 	bool from_kvm;
 	int memslots_error;
 	int error;
@@ -66,17 +66,17 @@ struct vm_report {
 	char why[192];
 	struct part *part;
 	size_t nr_parts;
-	/* The pieces that are being judged. */
+	/* The pieces being judged. */
 	struct area *area;
 	size_t nr_areas;
 	uint64_t present;
 	uint64_t reachable;
 	uint64_t huge;
-	/* In ROMs, in the first MiB and of KVM, where ordinary memory has to be. */
+	/* In ROMs, in the first MiB and of KVM, where memory must be ordinary. */
 	uint64_t known;
 	/*
-	 * Bytes of anonymous memory of the process: the VMM's own, and the guest's
-	 * where it has ordinary memory.
+	 * Bytes of anonymous memory of the process: the VMM's own, and the guest's if
+	 * that is ordinary memory.
 	 */
 	uint64_t anonymous;
 	enum verdict verdict;
@@ -84,16 +84,16 @@ struct vm_report {
 	bool has_process;
 };
 
-/* How far a look has come; shared with the process that waits for it. */
+/* Progress of a look, shared with the process that waits for it. */
 struct report_progress {
 	uint64_t done;
 	uint64_t bytes;
 };
 
 /*
- * Finds all of the memory of report->vm at once, 64 GiB at most: KVM's memslots,
- * or else the large mappings of the process, of which a verdict tells less.  That
- * it cannot be found is kept in report->error.
+ * Finds all memory of report->vm at once, 64 GiB at most.  Takes KVM's memslots, or else
+ * the large mappings of the process, which support a weaker verdict.  Keeps a failure in
+ * report->error.
  */
 void report_find(struct vm_report *report);
 
@@ -101,8 +101,8 @@ void report_find(struct vm_report *report);
 void report_judge(struct vm_report *report, const struct kernel_view *view);
 
 /*
- * Both, for audit: piece by piece, in little memory, and without the memslots
- * the verdict is unknown.  debugfs is KVM_DEBUGFS but in tests; progress may be NULL.
+ * Finds and judges, for audit: piece by piece, in little memory.  Without memslots the
+ * verdict is unknown.  debugfs is KVM_DEBUGFS except in tests; progress may be NULL.
  */
 void report_make(struct vm_report *report, const char *debugfs,
 		 struct report_progress *progress);

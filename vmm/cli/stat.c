@@ -129,7 +129,7 @@ static uint64_t partly_used(const struct stat_sample *s)
 {
 	const uint64_t *value = s->counters.value;
 
-	/* the two are not read at one moment */
+	/* the kernel's two counters are not read at one moment */
 	return value[COUNTER_FREE] > value[COUNTER_FREE_BLOCKS] ?
 	       value[COUNTER_FREE] - value[COUNTER_FREE_BLOCKS] : 0;
 }
@@ -205,7 +205,7 @@ void stat_print_json(const struct stat_sample *sample)
 	fflush(stdout);
 }
 
-/* Of a label: what is not printable ASCII is of no use there. */
+/* Prints the value of a label, without characters that are not printable ASCII. */
 static void put_label(const char *value)
 {
 	for (; *value; value++) {

@@ -71,7 +71,7 @@ static enum vmm_verdict search(const char *name, char path[PATH_MAX])
 	return denied ? VMM_NOT_EXECUTABLE : VMM_NOT_FOUND;
 }
 
-/* A script names another program, which is looked at by nobody. */
+/* Is it an ELF program of another architecture?  A script's interpreter is not checked. */
 static bool is_foreign(int fd)
 {
 	Elf64_Ehdr header;
@@ -81,14 +81,14 @@ static bool is_foreign(int fd)
 	       (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != OUR_MACHINE);
 }
 
-/* Root's filter needs no promise to gain no privileges. */
+/* Does exec raise privileges?  Root's filter works without no_new_privs. */
 static bool is_privileged(int fd)
 {
 	struct stat st;
 
 	if (!getuid() || fstat(fd, &st))
 		return false;
-	/* setuid to the user who starts it changes nothing */
+	/* setuid to the user who starts the program changes nothing */
 	return (st.st_mode & S_ISUID && st.st_uid != getuid()) ||
 	       (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != getgid()) ||
 	       fgetxattr(fd, "security.capability", NULL, 0) > 0;
@@ -104,7 +104,7 @@ enum vmm_verdict vmm_file_check(const char *name, char ret_path[PATH_MAX])
 	if (verdict)
 		return verdict;
 	fd = open(ret_path, O_RDONLY | O_CLOEXEC);
-	/* it may be run all the same */
+	/* exec may succeed without read permission */
 	if (fd < 0)
 		return VMM_FINE;
 	verdict = is_foreign(fd) ? VMM_FOREIGN : is_privileged(fd) ? VMM_PRIVILEGED : VMM_FINE;

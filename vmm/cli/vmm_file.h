@@ -14,8 +14,8 @@ enum vmm_verdict {
 };
 
 /*
- * Looks for the program as execvp(3) would and into its file.  @ret_path is
- * the file, or "" if there is none.
+ * Finds the program as execvp(3) would, and checks its file.  @ret_path is the file, or
+ * "" if there is none.
  */
 enum vmm_verdict vmm_file_check(const char *name, char ret_path[PATH_MAX]);
 

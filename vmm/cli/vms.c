@@ -13,7 +13,7 @@
 #include "vms.h"
 
 #define KCMP_FILE 0
-/* Of one process: each is compared with all others. */
+/* For one process: each descriptor is compared with all others. */
 #define MAX_FDS 256
 
 struct list {
@@ -62,7 +62,7 @@ int vms_read_memslots(const char *debugfs, const char *directory, struct memslot
 	return err;
 }
 
-/* PID-FD, or PID-FD-NUMBER where that was taken. */
+/* PID-FD, or PID-FD-NUMBER if PID-FD was taken. */
 static bool is_vm_directory(const char *name, pid_t *ret_pid, int *ret_fd)
 {
 	unsigned int number;
@@ -80,7 +80,7 @@ static bool is_vm_directory(const char *name, pid_t *ret_pid, int *ret_fd)
 	return true;
 }
 
-/* The first line of a list is enough; the rest may be long. */
+/* Reads only the first line of a list, which can be long. */
 static int read_process(const char *debugfs, const char *directory, pid_t *ret_pid)
 {
 	int fd = open_memslots(debugfs, directory), err = 0;
@@ -112,7 +112,7 @@ static int add_directory(struct list *list, const char *debugfs, const char *nam
 	err = read_process(debugfs, name, &process);
 	if (wanted && process != wanted && creator != wanted)
 		return 0;
-	/* the VM has ended meanwhile; or this kernel has no such file, and /proc tells */
+	/* the VM has ended meanwhile; or this kernel lists no memslots, and /proc tells */
 	if (err == -ENOENT)
 		return 0;
 	entry = add(list, process ? process : creator,
@@ -124,7 +124,7 @@ static int add_directory(struct list *list, const char *debugfs, const char *nam
 	return 0;
 }
 
-/* 0 or -errno of the directory itself. */
+/* Returns 0, or -errno of the directory itself. */
 static int add_directories(struct list *list, const char *debugfs, pid_t wanted)
 {
 	DIR *dir = opendir(debugfs);
@@ -183,7 +183,7 @@ static int read_fds(pid_t pid, struct vm_fds *ret)
 	return err < 0 ? err : 0;
 }
 
-/* A helper of a VMM has inherited its descriptors. */
+/* Is this VM listed by a descriptor of another process?  A helper inherits the VMM's. */
 static bool is_of_another(const struct list *list, size_t nr_listed, pid_t pid, int fd)
 {
 	for (size_t i = 0; i < nr_listed; i++) {
@@ -203,7 +203,7 @@ static bool is_named(const struct list *list, size_t nr_listed, pid_t pid, int f
 	return false;
 }
 
-/* It may be younger than the list of directories. */
+/* The directory may be younger than the list of directories. */
 static void look_again(struct vm_entry *entry, const char *debugfs)
 {
 	char name[sizeof(entry->directory)];
@@ -228,7 +228,7 @@ static int add_unlisted(struct list *list, size_t nr_listed, pid_t pid,
 		return err;
 	for (size_t i = 0; i < nr_listed; i++)
 		listed += list->vm[i].vm.pid == pid;
-	/* one that has more VMs than directories has one that KVM does not list */
+	/* a process with more VMs than directories has a VM that KVM does not list */
 	missing = fds.nr > listed ? fds.nr - listed : fds.too_many;
 	for (size_t i = 0; missing && i < fds.nr; i++) {
 		if (is_named(list, nr_listed, pid, fds.fd[i]) ||
@@ -245,8 +245,8 @@ static int add_unlisted(struct list *list, size_t nr_listed, pid_t pid,
 }
 
 /*
- * VMs without a directory: all of them, on a kernel that does not list memslots,
- * or one for whose directory there was no memory.
+ * Adds VMs without a directory.  On a kernel that does not list memslots these are all
+ * VMs. Otherwise KVM had no memory for the directory.
  */
 static int add_descriptors(struct list *list, pid_t wanted, const char *debugfs, int error)
 {
@@ -261,7 +261,7 @@ static int add_descriptors(struct list *list, pid_t wanted, const char *debugfs,
 	if (!dir)
 		return -errno;
 	while (err != -ENOMEM && (entry = readdir(dir)))
-		/* one that has ended, or is another user's, is not all of them */
+		/* skip a process that has ended, or belongs to another user */
 		if (isdigit((unsigned char)entry->d_name[0]))
 			err = add_unlisted(list, nr_listed, atoi(entry->d_name),
 					   debugfs, error);
@@ -283,7 +283,7 @@ int vms_find(const char *debugfs, pid_t pid, struct vm_entry **ret_vms, size_t *
 	struct list list = { 0 };
 	int err = add_directories(&list, debugfs, pid), found;
 
-	/* without debugfs there are the processes */
+	/* without debugfs, search the processes */
 	found = err == -ENOMEM ? err :
 		add_descriptors(&list, pid, debugfs, err ? -err : ENOENT);
 	if (list.nr && (found == -ESRCH || found == -EACCES))

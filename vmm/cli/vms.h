@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The VMs of this machine: by KVM's directories in debugfs, one a VM, and by the
- * descriptors of processes, which show VMs that have no directory.
+ * The VMs of this machine, by KVM's directories in debugfs, one a VM.  The descriptors of
+ * processes show VMs that have no directory.
  */
 #ifndef OFFMAP_VMS_H
 #define OFFMAP_VMS_H
@@ -23,19 +23,18 @@ struct vm_entry {
 };
 
 /*
- * All of them, or those of one process; ordered by process.  debugfs is the
- * directory of KVM there.  0 or -errno: ESRCH when there is no such process,
- * EACCES when root is missing.
+ * Finds all VMs, or those of one process, ordered by process.  debugfs is KVM's directory
+ * there.  0 or -errno: ESRCH if there is no such process, EACCES without root.
  */
 int vms_find(const char *debugfs, pid_t pid, struct vm_entry **ret_vms, size_t *ret_nr);
 
-/* The memslots in a directory of debugfs: 0 or -errno. */
+/* Reads the memslots of a directory of debugfs: 0 or -errno. */
 int vms_read_memslots(const char *debugfs, const char *directory, struct memslots *ret);
 
-/* Is a VM still there?  It can outlive its process. */
+/* Does the VM still exist?  It can outlive its process. */
 bool vms_exist(const char *debugfs, const char *directory);
 
-/* Has one of the VMs of this process a memslot on this guest_memfd? */
+/* Does one of the VMs of this process have a memslot on this guest_memfd? */
 bool vms_name_gmem(const char *debugfs, pid_t pid, uint64_t inode);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pages of 2 MiB: where a file of them has to be mapped so that they fit. */
+/* Pages of 2 MiB: the address at which a file must be mapped so that they fit. */
 #ifndef OFFMAP_HUGE_H
 #define OFFMAP_HUGE_H
 
@@ -9,13 +9,13 @@
 
 #define HUGE_BYTES (2UL << 20)
 
-/* Do an address and an offset lie alike in their 2 MiB? */
+/* Do an address and an offset agree modulo 2 MiB? */
 static inline bool huge_agrees(uint64_t a, uint64_t b)
 {
 	return !((a ^ b) & (HUGE_BYTES - 1));
 }
 
-/* Has a range whole aligned 2 MiB? */
+/* Does a range contain whole aligned 2 MiB? */
 static inline bool huge_is_inside(uint64_t start, uint64_t size)
 {
 	uint64_t first = -start & (HUGE_BYTES - 1);
@@ -24,8 +24,8 @@ static inline bool huge_is_inside(uint64_t start, uint64_t size)
 }
 
 /*
- * As mmap(), shared, at an address that agrees with the offset; at any address if there
- * is no room for that.
+ * Maps a file shared at an address that agrees with the offset modulo 2 MiB.  If there is
+ * no room for that, any address does.
  */
 static inline void *huge_map(int fd, uint64_t offset, uint64_t size, int protection)
 {

@@ -28,7 +28,7 @@ int kcore_read(const struct kcore *kcore, void *to, size_t size, off_t at)
 	return 0;
 }
 
-/* Whole pages, of which no end overflows; the last one may be cut off. */
+/* Whole pages, none of which overflows; the last page may be cut off. */
 static bool is_sound(const Elf64_Phdr *ph)
 {
 	return !((ph->p_vaddr | ph->p_paddr) & (page_bytes() - 1)) &&
@@ -37,7 +37,7 @@ static bool is_sound(const Elf64_Phdr *ph)
 	       ph->p_memsz <= UINT64_MAX - ph->p_paddr;
 }
 
-/* RAM is what has a physical address; vmalloc and vmemmap say -1. */
+/* A segment of RAM has a physical address; those of vmalloc and vmemmap have -1. */
 static int find_segments(struct kcore *kcore)
 {
 	Elf64_Ehdr header;
@@ -122,7 +122,7 @@ uint64_t kcore_direct_map_offset(const struct kcore *kcore)
 {
 	const struct kcore_segment *lowest = &kcore->segment[0];
 
-	/* the kernel's image, which has physical addresses as well, is higher */
+	/* segments of the kernel's image have physical addresses, too, but are higher */
 	for (size_t i = 1; i < kcore->nr; i++)
 		if (kcore->segment[i].addr < lowest->addr)
 			lowest = &kcore->segment[i];

@@ -36,7 +36,7 @@ static int add_find(struct kcore_result *result, size_t secret, uint64_t phys)
 	return 0;
 }
 
-/* The whole speed of a scan is in this loop. */
+/* This loop decides the speed of a scan. */
 static const uint64_t *next_match(const uint64_t *at, const uint64_t *end,
 				  const struct secret *secret)
 {
@@ -119,8 +119,8 @@ static bool look_again(struct scan *scan, const struct kcore_find *find,
 }
 
 /*
- * Makes the kernel's bounce page hold something else: kcore copies each page
- * there on its way, and so would show the last page twice.
+ * kcore copies each page through a bounce page, which then shows the last page twice.
+ * This overwrites the bounce page.
  */
 static void clean_bounce_page(struct scan *scan)
 {
@@ -147,7 +147,7 @@ static void clean_bounce_page(struct scan *scan)
 	memset(scan->second_look, 0, PAGE);
 }
 
-/* Drops the copies that reading itself has made. */
+/* Drops finds that are copies made by reading. */
 static void second_look(struct scan *scan)
 {
 	struct kcore_result *result = scan->result;
@@ -163,7 +163,7 @@ static void second_look(struct scan *scan)
 			result->nr_own_copies++;
 	}
 	result->nr_finds = kept;
-	/* Leave nothing for the next scan. */
+	/* Leaves nothing for the next scan to find. */
 	clean_bounce_page(scan);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Looks for secrets in all of RAM, as the kernel's direct map shows it
- * through /proc/kcore.  No address is computed from a place where the secret
- * is expected: everything is read.
+ * Looks for secrets in all of RAM, as the kernel's direct map shows it through
+ * /proc/kcore. It reads everything, and does not compute an address from the place of the
+ * secret.
  */
 #ifndef OFFMAP_KCORE_SCAN_H
 #define OFFMAP_KCORE_SCAN_H
@@ -20,19 +20,19 @@ struct kcore_find {
 };
 
 struct kcore_result {
-	/* What stood up to the second look, in the order of addresses. */
+	/* Finds that the second look confirmed, in the order of addresses. */
 	size_t nr_finds;
 	struct kcore_find find[KCORE_MAX_FINDS];
-	/* First looks that were the scan's own copies. */
+	/* Finds that were copies made by the scan itself. */
 	size_t nr_own_copies;
 	uint64_t scanned_bytes;
 	uint64_t unreadable_bytes;
 };
 
 /*
- * Scans for all of secrets[nr] in one pass.  A secret is found at any
- * multiple of 8 bytes, inside one page.  0 or -errno; ENOSPC when there are
- * more than KCORE_MAX_FINDS places; EPROTO when /proc/kcore has no RAM.
+ * Scans for all of secrets[nr] in one pass.  A secret is found at any multiple of 8
+ * bytes, inside one page.  0 or -errno; ENOSPC if there are more than KCORE_MAX_FINDS
+ * places; EPROTO if /proc/kcore has no RAM.
  */
 int kcore_scan(const struct secret *secrets, size_t nr,
 	       struct kcore_result *ret);

@@ -67,7 +67,7 @@ static int parse_line(const char *text, struct memslot *slot)
 
 static int add_line(struct memslots *slots, const char *line)
 {
-	/* 16, 32, 64...: each time that the number is a power of two */
+	/* Grows the array when the number is a power of two: 16, 32, 64... */
 	if (slots->nr >= 16 ? !(slots->nr & (slots->nr - 1)) : !slots->nr) {
 		size_t space = slots->nr ? 2 * slots->nr : 16;
 		void *more = realloc(slots->slot, space * sizeof(*slots->slot));
@@ -91,7 +91,7 @@ int memslots_parse(char *text, struct memslots *ret)
 	strsep(&rest, "\n");
 	while (!err && !whole && (line = strsep(&rest, "\n"))) {
 		whole = !strcmp(line, "end") && rest;
-		/* the rest of a list that was cut off is no line */
+		/* skips a last line that was cut off */
 		if (!whole && !rest)
 			break;
 		if (!whole)
@@ -132,7 +132,7 @@ int memslots_read(int fd, struct memslots *ret)
 	if (got < 0)
 		err = -errno;
 	text[size] = 0;
-	/* a zero would hide what comes after it */
+	/* a zero byte would hide the rest of the list */
 	if (!err && memchr(text, 0, size))
 		err = -EPROTO;
 	if (!err)

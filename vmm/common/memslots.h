@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 enum backing {
-	BACKED_BY_PROCESS,	/* whatever the process has mapped there */
+	BACKED_BY_PROCESS,	/* whatever the process has mapped at addr */
 	BACKED_BY_GMEM,		/* a guest_memfd */
 	BACKED_BY_NOTHING,	/* a guest_memfd that was closed */
 	BACKED_BY_KVM,		/* mapped into the process by KVM for itself */
@@ -27,7 +27,7 @@ struct memslot {
 	uint64_t flags;
 	uint64_t addr;
 	enum backing backing;
-	/* Of a guest_memfd. */
+	/* For a guest_memfd. */
 	uint64_t inode;
 	uint64_t offset;
 	/* KVM takes shared pages from addr. */
@@ -36,22 +36,22 @@ struct memslot {
 };
 
 struct memslots {
-	/* One that has the address space of the VM; 0: none is left. */
+	/* A process that has the address space of the VM; 0: none is left. */
 	pid_t process;
 	size_t nr;
 	struct memslot *slot;
 };
 
-/* The process in the first line of a list; false if this is none. */
+/* The process in the first line of a list; false if that line names none. */
 bool memslots_parse_process(const char *text, pid_t *ret_process);
 
 /*
- * A whole list; text is changed.  0 or -errno: EPROTO for another format,
- * ENODATA for a list without its end, ENOMEM.  @ret is the caller's to free.
+ * Parses a whole list; changes text.  0 or -errno: EPROTO for another format, ENODATA for
+ * a list without its end, ENOMEM.  The caller frees @ret.
  */
 int memslots_parse(char *text, struct memslots *ret);
 
-/* The list behind a descriptor: 0 or -errno; EFBIG for more than 64 MiB. */
+/* Reads the list behind a descriptor: 0 or -errno; EFBIG for more than 64 MiB. */
 int memslots_read(int fd, struct memslots *ret);
 
 void memslots_free(struct memslots *slots);

@@ -7,17 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The largest that any machine has: for buffers. */
+/* The largest page of any machine, for buffers. */
 #define PAGE_MAX_BYTES (64UL << 10)
 
-/* Never changes: a loop that asks each time is to ask once. */
+/* The page size never changes, so a loop may ask for it each time. */
 __attribute__((const, noinline, unused))
 static uint64_t page_bytes(void)
 {
 	return (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Up to a whole number of them. */
+/* Rounds up to whole pages. */
 static inline uint64_t page_round(uint64_t size)
 {
 	return (size + page_bytes() - 1) & ~(page_bytes() - 1);

@@ -26,7 +26,7 @@
 #define SYS_pidfd_getfd 438
 #endif
 
-/* guest_memfd has one of its own; Linux 6.18 and before, that of anonymous inodes */
+/* guest_memfd's own file system; in Linux 6.18 and before, that of anonymous inodes */
 #define GUEST_MEMFD_MAGIC 0x474d454d
 #define ANON_INODE_MAGIC 0x09041934
 
@@ -45,7 +45,7 @@ int process_open(pid_t pid, struct process *ret)
 	if (process.dir < 0)
 		err = errno == ENOENT ? -ESRCH : -errno;
 	else if (!process_lives(&process))
-		/* another process may have the number, and the directory */
+		/* another process may have taken the number, and the directory */
 		err = -ESRCH;
 	if (err)
 		process_close(&process);
@@ -70,7 +70,7 @@ bool process_lives(const struct process *process)
 	return poll(&poll_for, 1, 0) == 0;
 }
 
-/* The kernel says so itself, without a word to the file system. */
+/* Reads the inode from fdinfo, which does not ask the file system. */
 static int inode_of(int fdinfo, const char *name, uint64_t *ret_inode)
 {
 	char text[512], *at;
@@ -113,7 +113,7 @@ int process_for_each_fd(const struct process *process,
 		if (length < 0)
 			continue;
 		link[length] = 0;
-		/* of the others nobody needs it */
+		/* only a guest_memfd needs its inode */
 		if (process_link_is_gmem(link) && inode_of(fdinfo, entry->d_name, &inode))
 			continue;
 		ret = visit(atoi(entry->d_name), link, inode, data);
@@ -145,7 +145,7 @@ struct gmem_search {
 	uint64_t inode;
 };
 
-/* 0 goes on with the next descriptor; that taken has 1 added to it. */
+/* Returns 0 to go on with the next descriptor, or the taken descriptor plus 1. */
 static int take(int fd, const char *link, uint64_t inode, void *data)
 {
 	struct gmem_search *search = data;
@@ -156,7 +156,7 @@ static int take(int fd, const char *link, uint64_t inode, void *data)
 
 	if (!process_link_is_gmem(link) || inode != search->inode)
 		return 0;
-	/* with O_PATH the file itself is not opened, and its owner not told */
+	/* O_PATH does not open the file itself, so its file system is not told */
 	snprintf(path, sizeof(path), "fd/%d", fd);
 	file = openat(search->process->dir, path, O_PATH | O_CLOEXEC);
 	if (file < 0)
@@ -243,7 +243,7 @@ int process_frames(struct process *process, uint64_t addr, size_t nr,
 		got = pread(process->pagemap, ret_pfns + done,
 			    (nr - done) * sizeof(*ret_pfns),
 			    (addr / page_bytes() + done) * sizeof(*ret_pfns));
-		/* what is beyond the last address has no pages */
+		/* no page is present beyond the last address */
 		if (got <= 0)
 			return got ? -errno : -EFAULT;
 		done += got / sizeof(*ret_pfns);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process that another user may own, and that may end at any time.  The kernel
- * uses the number of a process again, so a pidfd and its directory in /proc hold
- * it.  Nothing is asked of the file systems that its descriptors are on.
+ * A process that another user may own, and that may end at any time.  The kernel reuses
+ * the number of a process, so a pidfd and its directory in /proc hold it.  Nothing is
+ * asked of the file systems that its descriptors are on.
  */
 #ifndef OFFMAP_PROCESS_H
 #define OFFMAP_PROCESS_H
@@ -17,26 +17,26 @@ struct process {
 	int pidfd;
 	/* /proc/PID */
 	int dir;
-	/* /proc/PID/pagemap, -1 until it is needed */
+	/* /proc/PID/pagemap; -1: not opened yet */
 	int pagemap;
 };
 
-/* 0 or -errno; ESRCH when there is none.  process_close() only after 0. */
+/* 0 or -errno; ESRCH if there is none.  Call process_close() only after 0. */
 int process_open(pid_t pid, struct process *ret);
 void process_close(struct process *process);
 
-/* Not ended, and not a zombie. */
+/* Has the process neither ended nor become a zombie? */
 bool process_lives(const struct process *process);
 
 /*
- * Calls visit() with each descriptor, its link and its inode, until that returns
- * other than 0.  What it returned, or 0, or -errno.
+ * Calls visit() with each descriptor, its link and its inode, until visit() returns other
+ * than 0.  Returns that value, or 0, or -errno.
  */
 int process_for_each_fd(const struct process *process,
 			int (*visit)(int fd, const char *link, uint64_t inode, void *data),
 			void *data);
 
-/* Is that the link of a descriptor of a guest_memfd, or of another file so named? */
+/* Is this the link of a guest_memfd?  Another file can have that name, too. */
 bool process_link_is_gmem(const char *link);
 
 /*
@@ -57,12 +57,12 @@ int process_frames(struct process *process, uint64_t addr, size_t nr,
 		   uint64_t *ret_pfns);
 
 /*
- * Has this range no page at all?  It costs little where nothing is mapped.  false
- * also where the kernel cannot tell (before Linux 6.7).
+ * Has this range no page at all?  Cheap if nothing is mapped.  false also if the kernel
+ * cannot tell (before Linux 6.7).
  */
 bool process_is_empty(struct process *process, uint64_t addr, uint64_t size);
 
-/* Bytes of its anonymous memory that are present; 0 if that is not known. */
+/* Bytes of its anonymous memory that are present; 0 if unknown. */
 uint64_t process_anonymous(const struct process *process);
 
 #endif

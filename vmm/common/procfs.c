@@ -109,7 +109,7 @@ int procfs_find_vms(pid_t pid, struct vm_process **ret_vms, size_t *ret_nr)
 			if (!isdigit((unsigned char)entry->d_name[0]))
 				continue;
 			err = add_vms_of(atoi(entry->d_name), &list);
-			/* one that has ended, or is another user's, is not all of them */
+			/* skip a process that has ended, or belongs to another user */
 			if (err == -ENOENT || err == -ESRCH || err == -EACCES)
 				err = 0;
 		}

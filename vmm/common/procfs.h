@@ -14,7 +14,7 @@ struct vm_process {
 	int vm_fd;
 };
 
-/* The name of a process; "?" if it has none any more.  size is that of ret. */
+/* The name of a process; "?" if the process has ended.  size is that of ret. */
 void procfs_name(pid_t pid, char *ret, size_t size);
 
 struct vma {
@@ -28,15 +28,15 @@ struct vma {
 };
 
 /*
- * The VMs of one process, or of all with pid 0.  One that ends meanwhile is
- * left out.  0 or -errno; EACCES if a process cannot be looked into.
+ * The VMs of one process, or of all processes with pid 0.  Skips a process that ends
+ * meanwhile.  0 or -errno; EACCES if a process may not be looked into.
  */
 int procfs_find_vms(pid_t pid, struct vm_process **ret_vms, size_t *ret_nr);
 
 /* One line of /proc/PID/maps. */
 bool procfs_parse_vma(const char *line, struct vma *ret_vma);
 
-/* All of them; 0 or -errno. */
+/* Reads all lines; 0 or -errno. */
 int procfs_vmas(pid_t pid, struct vma **ret_vmas, size_t *ret_nr);
 
 #endif

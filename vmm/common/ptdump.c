@@ -20,11 +20,11 @@ struct range {
 };
 
 struct ptdump {
-	/* The address of frame 0; where 0, the start of the direct map. */
+	/* The direct-map address of frame 0; 0: unknown, until the direct map starts. */
 	uint64_t origin;
 	size_t nr;
 	size_t space;
-	/* What is mapped; ascending, as the dump is. */
+	/* The mapped ranges, in ascending order, as in the dump. */
 	struct range *range;
 };
 
@@ -32,7 +32,7 @@ static int add_range(struct ptdump *dump, uint64_t start, uint64_t end)
 {
 	struct range *last = dump->nr ? &dump->range[dump->nr - 1] : NULL;
 
-	/* the search in it takes that for granted */
+	/* the binary search relies on this order */
 	if (start >= end || (last && start < last->end_pfn))
 		return -EPROTO;
 	if (last && last->end_pfn == start) {
@@ -63,8 +63,8 @@ static int add_line(struct ptdump *dump, const struct ptdump_line *line)
 }
 
 /*
- * On arm64 the direct map starts near the first RAM, with an address that only
- * the headers of kcore tell.
+ * On arm64 the direct map starts near the first RAM.  Only the headers of kcore tell its
+ * address.
  */
 static int find_origin(struct ptdump *dump)
 {
@@ -101,10 +101,10 @@ bool ptdump_parse_line(const char *text, struct ptdump_line *ret)
 }
 
 /*
- * The direct map goes from its marker to the next one.  It starts at a
- * multiple of 1 GiB and has pages in the first one.  The kernel prints one
- * marker a line at most: if another one is due at the same place, the first
- * line of the direct map stands before its marker.
+ * The direct map goes from its marker to the next marker.  It starts at a multiple of 1
+ * GiB and has pages in the first GiB.  The kernel prints at most one marker a line.  If
+ * two markers fall on one place, the first line of the direct map precedes its own
+ * marker.
  */
 static int parse(FILE *file, struct ptdump *dump)
 {

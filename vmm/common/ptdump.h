@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The direct map as the kernel's own page-table dump in debugfs shows it
+ * The direct map as the kernel's own dump of its page tables in debugfs shows it
  * (CONFIG_PTDUMP_DEBUGFS).
  */
 #ifndef OFFMAP_PTDUMP_H
@@ -19,8 +19,8 @@
 struct ptdump;
 
 /*
- * Reads the dump as it is now.  0 or -errno; EPROTO when the direct map is
- * not to be found in it, or has no mapped page at all.
+ * Reads the dump as it is now.  0 or -errno; EPROTO if the dump shows no direct map, or
+ * no mapped page in it.
  */
 int ptdump_read(struct ptdump **ret);
 void ptdump_free(struct ptdump *dump);
@@ -32,12 +32,12 @@ bool ptdump_maps_pfn(const struct ptdump *dump, uint64_t pfn);
 size_t ptdump_count_mapped(const struct ptdump *dump, const uint64_t *pfns,
 			   size_t nr);
 
-/* How many page frames the direct map has at all. */
+/* How many page frames the direct map has. */
 uint64_t ptdump_count_all(const struct ptdump *dump);
 
 /*
- * "0xSTART-0xEND SIZE [ATTRIBUTES] LEVEL": what is present is either RW or
- * ro, what is not is neither.  On arm64 what was present may have an F as well.
+ * "0xSTART-0xEND SIZE [ATTRIBUTES] LEVEL": a present entry has RW or ro, any other entry
+ * has neither.  On arm64 an entry that was present may have an F as well.
  */
 struct ptdump_line {
 	uint64_t start;
@@ -45,7 +45,7 @@ struct ptdump_line {
 	bool present;
 };
 
-/* false for every other line of the dump */
+/* Returns false for every other line of the dump. */
 bool ptdump_parse_line(const char *text, struct ptdump_line *ret);
 
 #endif

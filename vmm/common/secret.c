@@ -40,7 +40,7 @@ void secret_store(volatile uint64_t *to, const struct secret *secret)
 {
 	for (int i = 0; i < SECRET_WORDS; i++)
 		store_word(to + i, secret->a[i], secret->b[i]);
-	/* The last word must not stay behind in a register. */
+	/* The last word must not stay in a register. */
 	store_word(&(volatile uint64_t){ 0 }, 0, 0);
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A secret that no process of the host ever holds: secret = a xor b.  Only
- * who stores it (a guest, or secret_store() below, word by word) makes it,
- * and only in the memory that is under test.
+ * A secret that no process of the host ever holds: secret = a xor b.  Only a guest, or
+ * secret_store() below, computes it, word by word, in the memory under test.
  */
 #ifndef OFFMAP_SECRET_H
 #define OFFMAP_SECRET_H
@@ -27,7 +26,10 @@ int secret_parse_half(const char *hex, uint64_t *ret);
 /* One word at a time, so that no vector register holds the whole. */
 void secret_store(volatile uint64_t *to, const struct secret *secret);
 
-/* Is the secret at this place?  Never computes it: data xor a against b. */
+/*
+ * Is the secret at this place?  Compares data xor a with b, so it never computes the
+ * secret.
+ */
 bool secret_is_at(const uint64_t *data, const struct secret *secret);
 
 #endif

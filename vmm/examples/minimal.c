@@ -44,19 +44,22 @@ int main(void)
 	if (vm < 0)
 		return failed("KVM_CREATE_VM", -errno);
 
-	/* Memory for it, mapped here as well, for virtio and the like; huge pages are welcome. */
+	/*
+	 * Memory for the VM, mapped here as well, for virtio and the like.  Huge pages
+	 * are welcome.
+	 */
 	err = offmap_create(vm, SIZE, OFFMAP_CREATE_ALLOW_HUGE, &mem);
 	if (!err)
 		err = offmap_map(mem, NULL, 0, SIZE, 0, &addr);
 	if (err)
 		return failed("memory", err);
 
-	/* What the guest starts with. */
+	/* The guest starts with this code. */
 	err = offmap_populate(mem, 0x1000, code, sizeof(code));
 	if (err)
 		return failed("populate", err);
 
-	/* The guest sees it from address 0 on. */
+	/* The guest sees the memory from address 0 on. */
 	slot = (struct offmap_slot){ .slot = 0, .size = SIZE, .addr = addr };
 	err = offmap_bind(vm, mem, &slot);
 	if (err)

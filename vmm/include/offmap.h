@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * liboffmap: guest memory that the host kernel's direct map does not have.
+ * liboffmap: guest memory outside the host kernel's direct map.
  *
  * A VMM creates a memory for its VM, maps it into itself, binds ranges of it
- * to memslots and fills them.  What holds for every function:
+ * to memslots and fills them.  For every function:
  *
- *  - 0 is success, a negative number is -errno; what is returned through a
- *    pointer (ret_*) is written on success only;
- *  - nothing is printed, no signal is touched, nothing is kept between calls
- *    but what is in struct offmap_mem;
- *  - any thread may call any function at any time; offmap_free() is the
- *    caller's to keep apart from other uses of the same memory;
+ *  - 0 is success, a negative number is -errno.  Results are written to pointers
+ *    (ret_*) on success only;
+ *  - nothing is printed, no signal is touched, and no state is kept between calls
+ *    except struct offmap_mem;
+ *  - any thread may call any function at any time.  The caller must keep
+ *    offmap_free() apart from other uses of the same memory;
  *  - descriptors that the library opens are closed on exec.
  *
  * See liboffmap(3).
@@ -59,18 +59,17 @@ struct offmap_support {
 	int32_t error;			/* the errno behind reason, or 0 */
 	uint32_t max_slots;		/* memslots a VM can have, 0: unknown */
 	uint64_t guest_memfd_flags;	/* as KVM_CAP_GUEST_MEMFD_FLAGS says */
-	uint64_t reserved[4];		/* 0: what a later version has to say */
+	uint64_t reserved[4];		/* 0: for later versions */
 };
 
 /*
  * What does the running kernel support?
  *
- * @kvm: a VM, which gives the answer for that VM; or /dev/kvm, or -1 to have
- *       /dev/kvm opened and closed: both make a VM of the default type and
+ * @kvm: a VM, for the answer of that VM; or /dev/kvm; or -1, which opens and
+ *       closes /dev/kvm.  The latter two make a VM of the default type and
  *       remove it again.
  *
- * That there is no support is an answer, not an error: the reason is in
- * @ret_support.
+ * A lack of support is an answer, not an error: the reason is in @ret_support.
  *
  * 0, or
  *  -EINVAL  @ret_support is NULL
@@ -80,7 +79,7 @@ struct offmap_support {
  */
 OFFMAP_API int offmap_probe(int kvm, struct offmap_support *ret_support);
 
-/* A sentence without a full stop; never NULL.  For unknown reasons too. */
+/* A sentence without a full stop, for unknown reasons too; never NULL. */
 OFFMAP_API const char *offmap_reason(uint32_t reason);
 
 /* One guest_memfd out of the direct map. */
@@ -114,9 +113,9 @@ OFFMAP_API int offmap_create(int vm, uint64_t size, uint32_t flags,
 			     struct offmap_mem **ret_mem);
 
 /*
- * Takes a guest_memfd that was created elsewhere, with other means or in another
- * process.  It can be mapped and filled here; only the VM that it was created for
- * can have memslots of it.
+ * Takes a guest_memfd that was created by other means or in another process.  It can
+ * be mapped and filled here.  Only the VM that it was created for can have memslots
+ * of it.
  *
  * @fd:    the guest_memfd; a copy is made, and @fd stays the caller's to close
  * @guest_memfd_flags: those that it was created with, as KVM_CREATE_GUEST_MEMFD
@@ -134,9 +133,9 @@ OFFMAP_API int offmap_from_fd(int fd, uint64_t guest_memfd_flags,
 			      struct offmap_mem **ret_mem);
 
 /*
- * Closes the memory.  Its pages live on while a mapping of it does; slots
- * that it is bound to lose them, so unbind those first.  NULL is no error.
- * Always returns NULL.
+ * Closes the memory.  Its pages stay while a mapping of it exists.  Slots that it is
+ * bound to lose the pages, so unbind them first.  NULL is no error.  Always returns
+ * NULL.
  */
 OFFMAP_API struct offmap_mem *offmap_free(struct offmap_mem *mem);
 
@@ -146,16 +145,16 @@ OFFMAP_API int offmap_fd(const struct offmap_mem *mem);
 /* In bytes, as it was created. */
 OFFMAP_API uint64_t offmap_size(const struct offmap_mem *mem);
 
-/* What was there when it was created: OFFMAP_CAN_*. */
+/* OFFMAP_CAN_* as of the memory's creation. */
 OFFMAP_API uint32_t offmap_features(const struct offmap_mem *mem);
 
-/* For offmap_map(): take the place of what is mapped at @at. */
+/* For offmap_map(): replace any mapping at @at. */
 #define OFFMAP_MAP_FIXED	(1U << 0)
-/* Only to be read. */
+/* Read-only. */
 #define OFFMAP_MAP_READ_ONLY	(1U << 1)
-/* All of its pages are allocated, and none takes a page fault later. */
+/* Allocate and map all of its pages, so that none takes a page fault later. */
 #define OFFMAP_MAP_POPULATE	(1U << 2)
-/* A child has it as well, e.g. a process for a device; it then keeps the pages. */
+/* fork() inherits it, e.g. for a process for a device.  The child keeps the pages. */
 #define OFFMAP_MAP_FORK		(1U << 3)
 
 /*
@@ -192,8 +191,8 @@ OFFMAP_API int offmap_map(const struct offmap_mem *mem, void *at,
 OFFMAP_API int offmap_unmap(void *addr, uint64_t size);
 
 /*
- * Where is an address of a mapping in the memory?  offmap_fd() and this offset are
- * what another process needs to map the same, e.g. a vhost-user backend.
+ * Where is an address of a mapping in the memory?  With offmap_fd() and this offset
+ * another process can map the same pages, e.g. a vhost-user back end.
  *
  * @ret_size: how many bytes from there on are mapped in one piece
  *
@@ -214,8 +213,8 @@ struct offmap_slot {
 	uint64_t size;		/* in bytes */
 	void *addr;		/* where offmap_map() put this range */
 	/*
-	 * sizeof(struct offmap_slot), for members that a later version adds; or 0,
-	 * as without those that come after this one.
+	 * sizeof(struct offmap_slot), so that later versions can add members.  0 means
+	 * the members up to this one.
 	 */
 	uint64_t struct_size;
 	uint64_t reserved;	/* 0 */
@@ -254,9 +253,9 @@ OFFMAP_API int offmap_bind(int vm, const struct offmap_mem *mem,
 OFFMAP_API int offmap_unbind(int vm, uint32_t slot);
 
 /*
- * Fills a range from a buffer.  Where the kernel has write() on guest_memfd
- * (OFFMAP_CAN_WRITE) this is one system call, otherwise a copy through a
- * mapping that is gone when the call returns.
+ * Fills a range from a buffer.  If the kernel has write() on guest_memfd
+ * (OFFMAP_CAN_WRITE) this is one system call.  Otherwise it copies through a
+ * mapping, which is gone when the call returns.
  *
  * @offset, @size: in bytes, of any alignment; size 0 is no error
  *
@@ -278,13 +277,14 @@ OFFMAP_API int offmap_populate(const struct offmap_mem *mem, uint64_t offset,
 			       const void *data, uint64_t size);
 
 /*
- * The same from a file descriptor (file, pipe, socket) at its position, as read(2)
- * does: *@ret_done, in bytes, can be less than @size, and is 0 at the end of the
- * file.  So it is called again, for the rest, until there is none.
+ * Fills a range from a file descriptor (file, pipe, socket) at its position.  As with
+ * read(2), *@ret_done, in bytes, can be less than @size, and is 0 at the end of the
+ * file.  Call it again for the rest, until the range is full or the file ends.
  *
- * 0 if anything was filled, or at the end of the file; else what read(2) gives,
- * e.g. -EAGAIN when the descriptor does not block and has nothing, or -EINTR; or what
- * offmap_populate() gives: up to 256 KiB of a pipe or socket are lost then.
+ * 0 if anything was filled, or at the end of the file; else
+ *  the errors of read(2), e.g. -EINTR, or -EAGAIN if a descriptor that does not block
+ *  has no data
+ *  the errors of offmap_populate(): up to 256 KiB of a pipe or socket are lost then
  */
 OFFMAP_API int offmap_populate_fd(const struct offmap_mem *mem,
 				  uint64_t offset, int fd, uint64_t size,
@@ -308,9 +308,9 @@ OFFMAP_API int offmap_allocate(const struct offmap_mem *mem, uint64_t offset,
 			       uint64_t size);
 
 /*
- * Which pages exist?  Those that the guest or the VMM has touched, or that were
- * filled or allocated, and not discarded.  A running guest changes that.
- * With OFFMAP_CAN_HUGE so do the others of the same 2 MiB.
+ * Which pages exist?  Pages that the guest or the VMM has touched, or that were
+ * filled or allocated, and not discarded.  A running guest changes that.  With
+ * OFFMAP_CAN_HUGE the other pages of the same 2 MiB can exist as well.
  *
  * @offset, @size: in bytes
  * @ret_pages: one byte a page, 1 or 0

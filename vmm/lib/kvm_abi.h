@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * <linux/kvm.h>, and what it lacks on a machine whose headers are older than
- * its kernel.
+ * <linux/kvm.h>, and the definitions that it lacks if the headers are older than the
+ * kernel.
  */
 #ifndef OFFMAP_KVM_ABI_H
 #define OFFMAP_KVM_ABI_H
@@ -36,7 +36,7 @@ struct kvm_create_guest_memfd {
 	_IOWR(KVMIO, 0xd4, struct kvm_create_guest_memfd)
 #endif
 
-/* musl's ioctl() takes an int, which this one does not fit into as it is. */
+/* musl's ioctl() takes an int, into which this number fits only by a cast. */
 #ifdef __GLIBC__
 #define OFFMAP_CREATE_GMEM KVM_CREATE_GUEST_MEMFD
 #else
@@ -60,7 +60,7 @@ struct kvm_create_guest_memfd {
 #define GUEST_MEMFD_FLAG_WRITE (1ULL << 3)
 #endif
 
-/* Pages of 2 MiB, as far as there are some. */
+/* Pages of 2 MiB, if some are free. */
 #ifndef GUEST_MEMFD_FLAG_ALLOW_HUGE
 #define GUEST_MEMFD_FLAG_ALLOW_HUGE (1ULL << 4)
 #endif

@@ -11,13 +11,13 @@
 #include "internal.h"
 #include "kvm_abi.h"
 
-/* KVM says EINVAL for what it does not know; tell that apart. */
+/* KVM says EINVAL for an unknown flag, too: check the features first. */
 static int vm_features(int vm, uint32_t *ret_features)
 {
 	struct offmap_support support;
 	int err;
 
-	/* of /dev/kvm this would ask the system */
+	/* for /dev/kvm offmap_probe() would answer for the system */
 	if (ioctl(vm, KVM_GET_API_VERSION, 0UL) >= 0)
 		return -ENOTTY;
 	err = offmap_probe(vm, &support);
@@ -65,7 +65,7 @@ int offmap_create(int vm, uint64_t size, uint32_t flags,
 		free(mem);
 		return err;
 	}
-	/* KVM's own descriptors are inherited over exec, which pins the pages. */
+	/* exec would inherit KVM's descriptor, and so keep the pages. */
 	if (fcntl(mem->fd, F_SETFD, FD_CLOEXEC)) {
 		err = -errno;
 		offmap_free(mem);
@@ -139,8 +139,8 @@ uint32_t offmap_features(const struct offmap_mem *mem)
 		   OFFMAP_MAP_FORK)
 
 /*
- * MAP_POPULATE and madvise() look pages up as for DMA, which such memory refuses,
- * and the former says nothing of errors.
+ * MAP_POPULATE and madvise() look pages up as for DMA, which such memory refuses.
+ * MAP_POPULATE does not report errors, either.
  */
 static int populate(const struct offmap_mem *mem, const void *addr, uint64_t offset,
 		    uint64_t size)
@@ -173,7 +173,7 @@ int offmap_map(const struct offmap_mem *mem, void *at, uint64_t offset,
 			    mem->fd, offset);
 	if (addr == MAP_FAILED)
 		return -errno;
-	/* A child could keep the pages, and do little with them. */
+	/* A child would keep the pages allocated. */
 	if (!(flags & OFFMAP_MAP_FORK) && madvise(addr, size, MADV_DONTFORK))
 		err = -errno;
 	if (!err && flags & OFFMAP_MAP_POPULATE)

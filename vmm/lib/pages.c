@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Which pages there are, and where they are mapped. */
+/* Tells which pages exist, and where they are mapped. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #include "internal.h"
 
-/* What is mapped at a time: an address space may be limited. */
+/* Bytes mapped at a time, as RLIMIT_AS may be low. */
 #define WINDOW (1UL << 30)
 
 static int present_in_window(const struct offmap_mem *mem, uint64_t offset, uint64_t size,

@@ -8,7 +8,7 @@
 
 #include "internal.h"
 
-/* What is mapped at a time: an address space may be limited. */
+/* Bytes mapped at a time, as RLIMIT_AS may be low. */
 #define WINDOW (64UL << 20)
 #define BOUNCE (256UL << 10)
 
@@ -82,7 +82,7 @@ int offmap_populate_fd(const struct offmap_mem *mem, uint64_t offset, int fd,
 
 	if (!mem || !ret_done || !range_is_inside(mem, offset, size))
 		return -EINVAL;
-	/* Never read into the memory itself: some files need to pin pages. */
+	/* Never reads into the memory itself: some files need to pin pages. */
 	bounce = malloc(BOUNCE);
 	if (!bounce)
 		return -ENOMEM;
@@ -96,7 +96,7 @@ int offmap_populate_fd(const struct offmap_mem *mem, uint64_t offset, int fd,
 	}
 	explicit_bzero(bounce, BOUNCE);
 	free(bounce);
-	/* what was done before an error is not lost; the next call meets it again */
+	/* count the bytes before an error; the next call meets the error again */
 	if (done)
 		err = 0;
 	if (!err)

@@ -15,7 +15,7 @@ static int set_region(int vm, struct kvm_userspace_memory_region2 *region)
 	return ret ? -errno : 0;
 }
 
-/* A program that was built with a later header may have a longer slot. */
+/* A program that was built with a later header may pass a longer slot. */
 static int check_size(const struct offmap_slot *slot)
 {
 	const uint8_t *bytes = (const uint8_t *)slot;

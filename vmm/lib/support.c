@@ -15,7 +15,7 @@ static const char *const reasons[] = {
 	[OFFMAP_REASON_NO_KVM] = "there is no /dev/kvm: the kernel lacks KVM, or the CPU virtualisation",
 	[OFFMAP_REASON_KVM_DENIED] = "/dev/kvm may not be opened: the user has to be in its group",
 	[OFFMAP_REASON_KVM_FAILS] = "/dev/kvm cannot be opened",
-	[OFFMAP_REASON_KVM_API] = "this KVM has another API than version 12",
+	[OFFMAP_REASON_KVM_API] = "the API of this KVM is not version 12",
 	[OFFMAP_REASON_NO_VM] = "KVM cannot create a VM",
 	[OFFMAP_REASON_NO_GUEST_MEMFD] = "this VM cannot have guest_memfd that can be mapped: the kernel or the type of the VM lacks it",
 	[OFFMAP_REASON_NO_FLAG] = "guest_memfd has no GUEST_MEMFD_FLAG_NO_DIRECT_MAP here: the kernel lacks the series, or cannot do it on this machine",
@@ -52,7 +52,7 @@ static int probe_vm(int vm, struct offmap_support *support)
 	int slots = ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
 	int64_t flags = gmem_flags_of(vm);
 
-	/* every VM knows this one: a vCPU says EINVAL to what it does not know */
+	/* every VM has this capability; a vCPU returns EINVAL */
 	if (slots < 0)
 		return errno == EINVAL ? -ENOTTY : -errno;
 	support->max_slots = slots;
@@ -77,7 +77,7 @@ static int probe_vm(int vm, struct offmap_support *support)
 	return 0;
 }
 
-/* /dev/kvm knows what the kernel has; only a VM knows what it can use. */
+/* /dev/kvm tells what the kernel has; only a VM tells what it can use. */
 static int probe_system(int kvm, int api, struct offmap_support *support)
 {
 	int vm, err;

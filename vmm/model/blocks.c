@@ -72,7 +72,7 @@ static int make_room(struct blocks *blocks, size_t nr)
 	return 0;
 }
 
-/* Two for the ends that a cut leaves. */
+/* Room for nr blocks, and for two that a cut adds. */
 int blocks_make_room(struct blocks *blocks, size_t nr)
 {
 	return make_room(blocks, 2 + nr);
@@ -104,7 +104,7 @@ int blocks_add(struct blocks *blocks, const struct block *block)
 	return err;
 }
 
-/* Makes addr the start of a block, if it is inside one.  Room is there. */
+/* If addr is inside a block, cuts the block there.  The caller has made room. */
 static void split(struct blocks *blocks, uint64_t addr)
 {
 	size_t i = first_behind(blocks, addr);

@@ -10,11 +10,11 @@
 #include "page.h"
 #include "pages.h"
 
-/* Pages that are looked at, and copied, at a time. */
+/* Pages that are examined and copied at a time. */
 #define BATCH 16UL
 #define MAX_NODES 1024
 
-/* What a function does with pages that have something in them. */
+/* Work on pages that have contents. */
 typedef int (*page_work)(struct move *move, uint64_t addr, size_t nr, const uint8_t *states);
 
 static int for_pages_of(struct move *move, const struct ram_vma *vma, page_work work)
@@ -65,7 +65,7 @@ static int copy_in(struct move *move, uint64_t addr, size_t nr, const uint8_t *s
 	for (size_t i = 0; !err && i < nr; i++) {
 		uint8_t *to = move->map + offset + i * page;
 
-		/* what was there is there again, also if it was blank: prealloc=on */
+		/* allocate a page that was present, even a blank one: prealloc=on */
 		if (states[i] != PAGE_PRESENT && page_is_zero(buffer + i * page))
 			continue;
 		err = ram_allocate_page(move->backing, move->offset + offset + i * page);
@@ -75,7 +75,7 @@ static int copy_in(struct move *move, uint64_t addr, size_t nr, const uint8_t *s
 	return err;
 }
 
-/* What is in a file stays there; the file is somebody's. */
+/* Overwrites pages of private memory; those of a file belong to its owner. */
 static int scrub(struct move *move, uint64_t addr, size_t nr, const uint8_t *states)
 {
 	static const uint8_t zeroes[1 << 16];
@@ -95,7 +95,7 @@ static int put_back(struct move *move, uint64_t addr, size_t nr, const uint8_t *
 				 nr * page_bytes());
 }
 
-/* Nodes that are not set cost nothing: the default is left alone. */
+/* Keeps the policy of the range.  The default needs no call. */
 static int keep_policy(struct host *host, uint64_t from, uint64_t to, uint64_t size)
 {
 	struct {
@@ -118,7 +118,7 @@ static int keep_policy(struct host *host, uint64_t from, uint64_t to, uint64_t s
 	return host_call(host, -1, SYS_mbind, to, size, policy.mode, at, MAX_NODES + 1, 0);
 }
 
-/* What the VMM has asked for of the old mapping holds for the new one. */
+/* Keeps the VMM's settings of the old mapping for the new one. */
 static int keep_settings(struct move *move, char why[RAM_WHY])
 {
 	for (size_t i = 0; i < move->nr_vmas; i++) {

@@ -41,7 +41,7 @@ void pages_close(struct pages *pages)
 		close(pages->file);
 }
 
-/* A file of hugetlbfs says data for all of it: does it have any? */
+/* hugetlbfs reports data for all of a file.  Has the file any memory? */
 static bool file_is_empty(const struct pages *pages)
 {
 	struct stat st;
@@ -59,7 +59,7 @@ static enum page_state state_of(uint64_t entry, bool file)
 	return file ? PAGE_MAYBE : PAGE_ABSENT;
 }
 
-/* Holes of the file are not read: that would allocate them. */
+/* Skips holes of the file: reading would allocate pages there. */
 static void leave_holes(const struct pages *pages, uint64_t offset, size_t nr, uint8_t *states)
 {
 	uint64_t page = page_bytes();

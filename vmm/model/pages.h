@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which pages of a mapping have something in them. */
+/* Tells which pages of a mapping have contents. */
 #ifndef OFFMAP_PAGES_H
 #define OFFMAP_PAGES_H
 
@@ -11,9 +11,9 @@
 enum page_state {
 	/* reads as zeroes, and has no memory */
 	PAGE_ABSENT,
-	/* of a file: may have contents that the mapping has not seen */
+	/* of a file: may have contents that are not in the mapping's page tables */
 	PAGE_MAYBE,
-	/* shows the kernel's page of zeroes, or has memory that others share */
+	/* shows the kernel's page of zeroes, or memory that others share */
 	PAGE_SHARED,
 	/* has memory of its own */
 	PAGE_PRESENT,
@@ -22,7 +22,7 @@ enum page_state {
 struct pages {
 	const struct ram_vma *vma;
 	int pagemap;
-	/* the file behind it; -1: none, or the caller may not open it */
+	/* the file of the mapping; -1: none, or the caller may not open it */
 	int file;
 };
 

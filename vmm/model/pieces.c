@@ -9,7 +9,7 @@
 #include "ram.h"
 #include "say.h"
 
-/* A piece keeps its memory, even when the VMM has unmapped it meanwhile. */
+/* A piece holds a reference to its memory, even after the VMM has unmapped it. */
 static void drop_last_piece(struct slot *slot)
 {
 	struct backing *backing = slot->piece[--slot->nr_pieces].backing;
@@ -44,13 +44,13 @@ int pieces_set(struct model *model, struct vm *vm, const struct slot *slot,
 		region.guest_memfd_offset = piece->offset;
 	} else {
 		region.flags = slot->flags;
-		/* one log for the whole slot, and part of it has none */
+		/* KVM logs whole slots, and a protected part has no log */
 		if (slot->nr_protected)
 			region.flags &= ~(uint32_t)KVM_MEM_LOG_DIRTY_PAGES;
 	}
 	ret = host_ioctl(model->host, vm->fd, KVM_SET_USER_MEMORY_REGION2, &region,
 			 sizeof(region));
-	/* a kernel before guest_memfd, permissive */
+	/* for a kernel without guest_memfd, with --permissive */
 	if (ret == -ENOTTY && !piece->backing)
 		ret = host_ioctl(model->host, vm->fd, KVM_SET_USER_MEMORY_REGION, &region,
 				 sizeof(struct kvm_userspace_memory_region));
@@ -63,7 +63,7 @@ static void report_part(const struct slot *slot, int err)
 		say("a part of slot %u is gone from the guest: %s", slot->id, strerror(-err));
 }
 
-/* All of it or nothing: half a slot would be half of the guest's memory. */
+/* Installs all pieces or none: half a slot would be half of the guest's memory. */
 int pieces_uninstall(struct model *model, struct vm *vm, struct slot *slot)
 {
 	size_t left = slot->nr_pieces;
@@ -90,7 +90,7 @@ static bool id_is_used(const struct vm *vm, uint32_t id)
 	return false;
 }
 
-/* The first piece has the number of its slot, others have ours. */
+/* The first piece has the number of its slot; the others have numbers of ours. */
 static int new_id(const struct vm *vm, const struct slot *slot, uint32_t *ret)
 {
 	uint32_t first = model_visible_slots(vm);
@@ -133,7 +133,7 @@ static int add_piece(struct vm *vm, struct slot *slot, uint64_t addr,
 	return 0;
 }
 
-/* May what lies behind a range be in the same slot of KVM? */
+/* Can the two blocks be in one slot of KVM? */
 static bool continues(const struct block *block, const struct block *after)
 {
 	if (block && block->backing)
@@ -143,7 +143,7 @@ static bool continues(const struct block *block, const struct block *after)
 	       (block && block->window) == (after && after->window);
 }
 
-/* As few pieces as can be. */
+/* Makes as few pieces as possible. */
 static int plan(struct model *model, struct vm *vm, struct slot *slot)
 {
 	const struct block *block, *last, *after;
@@ -175,7 +175,7 @@ static const char *small_pages_reason(const struct piece *piece)
 	       "has small pages in the VMM: its address there and its guest address differ modulo 2 MiB";
 }
 
-/* Once for each guest_memfd: slots come and go. */
+/* Warns once for each guest_memfd, as slots come and go. */
 static void name_small_pages(const struct model *model, const struct slot *slot)
 {
 	for (size_t i = 0; model->host->huge && i < slot->nr_pieces; i++) {

@@ -33,8 +33,8 @@ static uint64_t alias_run(struct model *model, const struct slot *self, uint64_t
 }
 
 /*
- * Memory that cannot be protected.  Before the guest runs, strict means the
- * end; afterwards only that this call fails.
+ * Refuses memory that cannot be protected.  With strict the VMM is stopped before the
+ * guest runs; later only this call fails.
  */
 int policy_refuse(struct model *model, const struct slot *slot, uint64_t addr,
 		  uint64_t until, const char *why)
@@ -62,7 +62,10 @@ static int mark_plain(struct model *model, const struct vm *vm, uint64_t addr,
 		.addr = addr, .size = until - addr, .window = window, .owner = vm->serial });
 }
 
-/* A slot that is there was not taken away, as that failed before. */
+/*
+ * Installs a slot that pieces_uninstall() took away.  A slot that still has pieces is
+ * there.
+ */
 static int reinstall(struct model *model, struct vm *vm, struct slot *slot)
 {
 	int err = slot->nr_pieces ? 0 : pieces_install(model, vm, slot);
@@ -72,7 +75,7 @@ static int reinstall(struct model *model, struct vm *vm, struct slot *slot)
 	return err;
 }
 
-/* Back to ordinary memory, under all slots that have it now. */
+/* Makes the memory ordinary again, in all slots that show it. */
 static int expose(struct model *model, const struct vm *vm, const struct block *block, uint64_t addr, uint64_t until)
 {
 	/* the list may move */
@@ -90,7 +93,7 @@ static int expose(struct model *model, const struct vm *vm, const struct block *
 		err = blocks_cut(&model->blocks, addr, until - addr, ram_release);
 	if (!err)
 		err = mark_plain(model, vm, addr, until, old.window);
-	/* whatever failed, they were there before */
+	/* the slots were there before, so install them even after an error */
 	again = pieces_for_range(model, addr, until, reinstall);
 	return err ? err : again;
 }
@@ -107,7 +110,7 @@ static bool is_free(const struct model *model, uint64_t addr, uint64_t until)
 /* How many blocks a range may become. */
 #define MOST_PARTS 3
 
-/* As blocks that are in the guest's first MiB, which is from zero on, or not. */
+/* Adds blocks for a range, cut where the guest's first MiB starts (at zero) and ends. */
 static int add_parts(struct model *model, uint64_t zero, struct backing *backing,
 		     uint64_t offset, uint64_t from, uint64_t to)
 {
@@ -125,7 +128,10 @@ static int add_parts(struct model *model, uint64_t zero, struct backing *backing
 	return err;
 }
 
-/* All mappings of a memfd; a block is in the first MiB by the one that has the slot. */
+/*
+ * Protects all mappings of a memfd.  The mapping with the slot decides which block is in
+ * the first MiB.
+ */
 static int protect_shared(struct model *model, struct vm *vm, const struct slot *slot,
 			  const struct share *share, char why[RAM_WHY])
 {
@@ -154,8 +160,8 @@ static int protect_shared(struct model *model, struct vm *vm, const struct slot 
 }
 
 /*
- * What cannot be cut, such as a huge page of hugetlbfs, is moved whole, and the
- * rest of it waits for its own slot.
+ * Memory that cannot be cut, such as a huge page of hugetlbfs, is moved whole.  The rest
+ * of it waits for its own slot.
  */
 static int protect_own(struct model *model, struct vm *vm, const struct slot *slot,
 		       uint64_t addr, uint64_t until, char why[RAM_WHY])
@@ -179,7 +185,7 @@ static int protect_own(struct model *model, struct vm *vm, const struct slot *sl
 	return add_parts(model, slot->addr - slot->gpa, backing, new.offset, from, to);
 }
 
-/* A range becomes a guest_memfd. */
+/* Turns a range into a guest_memfd. */
 static int protect(struct model *model, struct vm *vm, const struct slot *slot,
 		   uint64_t addr, uint64_t until)
 {
@@ -188,7 +194,7 @@ static int protect(struct model *model, struct vm *vm, const struct slot *slot,
 	struct share share;
 	int err;
 
-	/* once it is moved, a lack of memory must not leave it unknown */
+	/* make room first: after the move the blocks must not be lost for lack of memory */
 	err = blocks_make_room(&model->blocks, MOST_PARTS);
 	if (err)
 		return err;
@@ -213,7 +219,7 @@ static int protect(struct model *model, struct vm *vm, const struct slot *slot,
 	return 0;
 }
 
-/* A VM that is made anew, with the memory of the one before. */
+/* Gives the memory of a VM that is gone to the VM that the VMM has made anew. */
 static int adopt(struct model *model, struct vm *vm, const struct slot *slot, uint64_t addr, uint64_t until,
 		 const struct block *block)
 {
@@ -251,7 +257,7 @@ static const char *alias_reason(const struct slot *slot, const struct slot *alia
 	return "another slot has the same memory, and a page can be in one slot only";
 }
 
-/* One run of a new slot: of one kind, and in one other slot or in none. */
+/* Prepares one run of a new slot: of one kind, and in one other slot or in none. */
 static int prepare_run(struct model *model, struct vm *vm, struct slot *slot, uint64_t addr,
 		       uint64_t until, const struct block *block,
 		       const struct slot *alias)
@@ -291,7 +297,7 @@ int policy_prepare(struct model *model, struct vm *vm, struct slot *slot)
 	for (addr = slot->addr; !err && addr < end; addr = until) {
 		until = blocks_run(&model->blocks, addr, end, &block);
 		until = alias_run(model, slot, addr, until, &alias);
-		/* the first MiB is on its own */
+		/* keep the first MiB apart */
 		window = slot->addr + (WINDOW_END - slot->gpa);
 		if (!block && slot->gpa < WINDOW_END && addr < window && window < until)
 			until = window;

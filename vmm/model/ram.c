@@ -17,10 +17,10 @@
 #include "ram.h"
 #include "vmas.h"
 
-/* Pages that are looked at, and copied, at a time. */
+/* Pages that are examined and copied at a time. */
 #define BATCH 16UL
 
-/* Where only this process can see what is written, nobody misses it. */
+/* Memory that only this process can see may be moved. */
 static bool vma_may_be_taken(const struct ram_vma *vma, char why[RAM_WHY])
 {
 	if (!vma->writable)
@@ -92,7 +92,7 @@ int ram_allocate(const struct backing *backing, uint64_t offset, uint64_t size)
 	return err;
 }
 
-/* A small page would keep a page of 2 MiB out of its place. */
+/* Allocates all 2 MiB: a small page would prevent a page of 2 MiB there. */
 int ram_allocate_page(struct backing *backing, uint64_t offset)
 {
 	uint64_t start = offset & ~(HUGE_BYTES - 1), end = start + HUGE_BYTES;
@@ -188,7 +188,7 @@ static int copy_block(struct move *move, const struct block *block)
 		size_t nr = (move->size - at) / page < BATCH ? (move->size - at) / page : BATCH;
 		bool known = !mincore(old + at, nr * page, resident);
 
-		/* a page that is looked at comes to be */
+		/* reading a page would allocate it: skip absent pages */
 		for (size_t i = 0; !err && i < nr; i++) {
 			if (known && !(resident[i] & 1))
 				continue;
@@ -248,7 +248,7 @@ int ram_move(struct host *host, int vm, const struct block *block, const struct 
 {
 	int err = replace(host, vm, new, block, ret_backing, ret_why);
 
-	/* no copy stays behind; if it cannot be removed it is still out of the map */
+	/* free the old copy; if that fails it is still out of the map */
 	if (!err)
 		ram_discard(block->backing, block->offset + (new->addr - block->addr),
 			    new->size);

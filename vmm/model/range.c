@@ -61,7 +61,7 @@ static void resume(struct model *model, struct vm *vm, struct slot *slot)
 		    slot->id, strerror(-err));
 }
 
-/* Slots that are away, with what is behind them now. */
+/* Makes the suspended slots of the range anew, with the memory that is there now. */
 static void resume_slots_of(struct model *model, uint64_t addr, uint64_t until)
 {
 	for (struct vm *vm = model->vms; vm; vm = vm->next) {
@@ -78,7 +78,7 @@ void model_range_gone(struct model *model, uint64_t addr, uint64_t size, bool re
 {
 	uint64_t until = addr + page_round(size);
 
-	/* KVM follows ordinary mappings by itself, but has guest_memfd as a file */
+	/* KVM follows changes of ordinary mappings, but keeps a guest_memfd as a file */
 	replaced = replaced && range_is_protected(model, addr, until);
 	if (replaced)
 		pieces_for_range(model, addr, until, suspend);
@@ -139,8 +139,8 @@ static bool is_shown(const struct model *model, const struct block *block)
 }
 
 /*
- * Ordinary memory says nothing of itself: it may be other memory by now.  It
- * is believed while a slot shows it, and in the first MiB of its VM.
+ * Ordinary memory has no mark: other memory may be mapped there by now.  The block is
+ * believed while a slot shows it, and in the first MiB of its VM.
  */
 static bool plain_is_believed(const struct model *model, const struct block *block,
 			      const struct vm *vm,
@@ -153,7 +153,7 @@ static bool plain_is_believed(const struct model *model, const struct block *blo
 			   WINDOW_END);
 }
 
-/* The end of what is still as the block says, from its start on. */
+/* The end of the part, from the start on, that is still mapped as the block says. */
 static uint64_t still_there(const struct vmas *vmas, const struct block *block, uint64_t *ret_gone)
 {
 	uint64_t end = block->addr + block->size;

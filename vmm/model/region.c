@@ -65,7 +65,7 @@ static int move_slot(struct model *model, struct vm *vm, struct slot *slot, cons
 	return err;
 }
 
-/* What KVM allows for a slot that exists: move it, or log writes to it. */
+/* KVM allows two changes of an existing slot: move it, or log writes to it. */
 static int change_slot(struct model *model, struct vm *vm, struct slot *slot, const struct slot *new)
 {
 	uint32_t old = slot->flags;
@@ -84,7 +84,7 @@ static int change_slot(struct model *model, struct vm *vm, struct slot *slot, co
 	return err;
 }
 
-/* What KVM would refuse is left to KVM, as it is. */
+/* Would KVM accept this region?  If not, it is passed on to KVM unchanged. */
 static bool is_sane(const struct vm *vm, const struct kvm_userspace_memory_region2 *r)
 {
 	return !((r->guest_phys_addr | r->memory_size | r->userspace_addr) & (page_bytes() - 1)) &&
@@ -118,7 +118,7 @@ static int set_region(struct model *model, struct vm *vm, const struct kvm_users
 		int err = policy_refuse(model, &new, new.addr, new.addr + new.size,
 					"the VMM brings a guest_memfd of its own");
 
-		/* its number means nothing to the task that would make the call */
+		/* the number of that guest_memfd means nothing in the task */
 		return err ? err : -EPERM;
 	}
 	if (!slot && !new.size)

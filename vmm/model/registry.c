@@ -90,10 +90,10 @@ int model_capability(uint64_t capability, int value)
 		return visible_slots(value);
 	case KVM_CAP_DIRTY_LOG_RING:
 	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
-		/* nothing would go into that ring */
+		/* KVM would write nothing to that ring */
 		return 0;
 	case KVM_CAP_X86_SMM:
-		/* it shows all memory a second time */
+		/* SMM shows all memory a second time */
 		return 0;
 	}
 	return value;

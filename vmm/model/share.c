@@ -25,7 +25,7 @@ static bool is_shared_memfd(const struct ram_vma *vma)
 	       !strstr(vma->path, "kvm-gmem");
 }
 
-/* A number of a directory /proc/PID/fd. */
+/* Is name, in a directory /proc/PID/fd, a descriptor of this memfd? */
 static bool is_descriptor_of(DIR *dir, const char *name, uint64_t inode)
 {
 	char link[sizeof(MEMFD)] = "";
@@ -35,7 +35,7 @@ static bool is_descriptor_of(DIR *dir, const char *name, uint64_t inode)
 	       !strcmp(link, MEMFD) && !fstatat(dirfd(dir), name, &st, 0) && st.st_ino == inode;
 }
 
-/* A list that the caller frees.  0 or -errno. */
+/* Makes a list that the caller frees.  0 or -errno. */
 static int find_descriptors(pid_t pid, uint64_t inode, int **ret_number, size_t *ret_nr)
 {
 	int *number = NULL, err = 0;
@@ -94,7 +94,7 @@ static bool has_it(pid_t pid, uint64_t inode)
 	return nr || has_mapping(pid, inode);
 }
 
-/* Who has it already would keep what the guest has left; 0: nobody. */
+/* A process that has the memfd already would keep the guest's old data.  0: none. */
 static pid_t find_other(const struct host *host, uint64_t inode)
 {
 	struct dirent *entry;
@@ -113,7 +113,7 @@ static pid_t find_other(const struct host *host, uint64_t inode)
 	return found;
 }
 
-/* Of all mappings those of the file: they are one after the other then. */
+/* Removes the mappings of other files from the list. */
 static void keep_mappings_of(struct share *share, uint64_t inode)
 {
 	size_t nr = 0;
@@ -150,7 +150,7 @@ static bool all_of_it(const struct share *share)
 	return at >= share->size;
 }
 
-/* Of the file, or what is mapped if the VMM has closed it. */
+/* The size of the file; of its mappings if the VMM has closed it. */
 static int find_size(struct host *host, struct share *share)
 {
 	struct stat st;
@@ -243,7 +243,7 @@ void share_end(struct share *share)
 	free(share->number);
 }
 
-/* Is this one of the VMM's to be closed at exec?  Such are most. */
+/* Is this descriptor of the VMM closed at exec?  Most are. */
 static bool closes_at_exec(pid_t pid, int number)
 {
 	char path[64], line[128];
@@ -260,7 +260,7 @@ static bool closes_at_exec(pid_t pid, int number)
 	return flags & O_CLOEXEC;
 }
 
-/* All descriptors, or none: 0 or -errno. */
+/* Replaces all descriptors, or none: 0 or -errno. */
 static int lend(struct host *host, const struct share *share, int fd, int before)
 {
 	size_t done;
@@ -275,7 +275,7 @@ static int lend(struct host *host, const struct share *share, int fd, int before
 	return err;
 }
 
-/* The mappings and the descriptors change hands. */
+/* Replaces the mappings and the descriptors. */
 static int hand_over(struct host *host, const struct share *share, struct move *moves, int fd)
 {
 	int before = share->nr_numbers ? host->borrow(host, share->number[0]) : -1, err;

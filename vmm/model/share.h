@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A memfd that the VMM shares with other processes by its descriptor, as with the
- * back ends of vhost-user.  All of it is moved at once into a guest_memfd, at the
- * same offsets, and the VMM's descriptors of it become those of the guest_memfd.
+ * A memfd that the VMM shares with other processes by its descriptor, such as back ends
+ * of vhost-user.  All of it is moved at once into a guest_memfd, at the same offsets.
+ * The VMM's descriptors of the memfd become those of the guest_memfd.
  */
 #ifndef OFFMAP_SHARE_H
 #define OFFMAP_SHARE_H
@@ -26,15 +26,15 @@ struct share {
 };
 
 /*
- * Is this range such a memfd?  1 if it is, and can be moved; 0 if not, or if the
- * host lends nothing; else -errno with the reason.
+ * Is this range a shared memfd?  1 if so, and it can be moved; 0 if not, or if the host
+ * lends no descriptors; else -errno with the reason.
  */
 int share_find(struct host *host, uint64_t addr, uint64_t until, struct share *ret_share,
 	       char ret_why[RAM_WHY]);
 
 /*
- * Moves it.  0, or -errno with the reason, and nothing has changed; but with
- * -ENOTRECOVERABLE a part of it is moved.
+ * Moves it.  0, or -errno with the reason.  Nothing has changed then, except with
+ * -ENOTRECOVERABLE: a part of it is moved.
  */
 int share_protect(struct host *host, int vm, const struct share *share,
 		  struct backing **ret_backing, char ret_why[RAM_WHY]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a process has mapped, as /proc shows it. */
+/* The mappings of a process, as /proc shows them. */
 #ifndef OFFMAP_VMAS_H
 #define OFFMAP_VMAS_H
 
@@ -18,7 +18,7 @@ struct ram_vma {
 	char path[256];
 	/* of the mapping: 2 MiB and more for hugetlbfs */
 	uint64_t page_size;
-	/* pages that are not there come from another thread or process */
+	/* another thread or process fills absent pages */
 	bool userfaultfd;
 	bool hugetlb;
 	bool dont_fork;
@@ -27,13 +27,13 @@ struct ram_vma {
 };
 
 /*
- * The mappings that have any of a range, with their flags, in a list that the
- * caller frees.  0 or -errno.  It walks page tables: not for often.
+ * The mappings that overlap a range, with their flags, in a list that the caller frees. 0
+ * or -errno.  It walks page tables, so it is slow.
  */
 int vmas_read(pid_t pid, uint64_t addr, uint64_t until, struct ram_vma **ret_vmas,
 	      size_t *ret_nr);
 
-/* Single ones, fast: Linux 6.11.  */
+/* Looks single mappings up, fast: Linux 6.11. */
 struct vmas {
 	int fd;
 };
@@ -50,7 +50,7 @@ struct vma_at {
 int vmas_open(pid_t pid, struct vmas *ret_vmas);
 void vmas_close(struct vmas *vmas);
 
-/* The mapping at addr, or the first behind it.  0, or -ENOENT with 0 in *ret. */
+/* The mapping at addr, or the first after it.  0, or -ENOENT with 0 in *ret. */
 int vmas_at(const struct vmas *vmas, uint64_t addr, struct vma_at *ret);
 
 #endif

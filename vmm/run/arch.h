@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Registers of a stopped thread, and what its architecture has of its own.
+ * Registers of a stopped thread, and the other facts that depend on its architecture.
  *
  *   AUDIT_ARCH_OURS    the architecture, for seccomp
  *   arch_regs          the registers
@@ -31,7 +31,7 @@ static inline void arch_set_call(arch_regs *r, uint64_t pc, long nr, const uint6
 {
 	r->rip = pc;
 	r->rax = nr;
-	/* no call that the kernel could make again */
+	/* no system call that the kernel could restart */
 	r->orig_rax = -1;
 	r->rdi = arg[0];
 	r->rsi = arg[1];

@@ -19,7 +19,7 @@
 #define ADVICE_POPULATE_READ 22
 #define ADVICE_DONTNEED_LOCKED 24
 
-/* Jumps to the ends, which are known when the rest is. */
+/* Placeholders for jumps to the ends, whose places are known last. */
 enum { PASS = 252, ASK = 253, REFUSE = 254 };
 
 struct program {
@@ -37,7 +37,7 @@ static void jump(struct program *p, uint16_t test, uint32_t value, uint8_t yes, 
 	p->code[p->length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | test | BPF_K, value, yes, no);
 }
 
-/* Arguments are compared by their low half, which is where these have it. */
+/* Loads a field, or the low half of an argument: both architectures are little-endian. */
 static void load(struct program *p, size_t offset)
 {
 	statement(p, BPF_LD | BPF_W | BPF_ABS, offset);
@@ -52,7 +52,7 @@ static void ask_for(struct program *p, const uint32_t *values, size_t nr, uint8_
 		jump(p, BPF_JEQ, values[i], ASK, i + 1 < nr ? 0 : otherwise);
 }
 
-/* A call of the 32-bit kind could ask KVM for the same: it cannot. */
+/* Refuses ioctls of KVM from 32-bit calls, which the supervisor does not see. */
 static void other_architectures(struct program *p)
 {
 	LOAD(p, arch);
@@ -82,7 +82,7 @@ static void ioctls(struct program *p, uint32_t magic)
 	};
 
 	LOAD(p, nr);
-	/* over all of this */
+	/* jumps over all of this */
 	jump(p, BPF_JEQ, SYS_ioctl, 0, 3 + LENGTH(asked) + 2 + LENGTH(capabilities));
 	LOAD(p, args[5]);
 	jump(p, BPF_JEQ, magic, PASS, 0);
@@ -93,7 +93,7 @@ static void ioctls(struct program *p, uint32_t magic)
 	ask_for(p, capabilities, LENGTH(capabilities), PASS);
 }
 
-/* What takes memory away, or puts other memory there. */
+/* Calls that take memory away, or put other memory there. */
 static void mappings(struct program *p, uint32_t magic)
 {
 	static const uint32_t advice[] = {
@@ -127,7 +127,7 @@ static void build(struct program *p, uint32_t magic)
 	other_architectures(p);
 	LOAD(p, nr);
 	ask_for(p, whole, LENGTH(whole), 0);
-	/* a VMM that ends as if all were well: was there a VM? */
+	/* for a VMM that ends with status 0: was there a VM? */
 	jump(p, BPF_JEQ, SYS_exit_group, 0, 2);
 	LOAD(p, args[0]);
 	jump(p, BPF_JSET, 0xff, PASS, ASK);
@@ -160,7 +160,10 @@ int filter_install(uint32_t magic)
 	build(&program, magic);
 	fprog.len = program.length;
 	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &fprog);
-	/* without CAP_SYS_ADMIN: setuid programs that the VMM starts lose what they gain */
+	/*
+	 * without CAP_SYS_ADMIN: setuid programs that the VMM starts gain no privileges
+	 * then
+	 */
 	if (fd < 0 && errno == EACCES && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &fprog);
 	return fd < 0 ? -errno : fd;

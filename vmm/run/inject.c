@@ -21,9 +21,9 @@
 #include "say.h"
 #include "task_abi.h"
 
-/* Of the vDSO, which is small. */
+/* Limit for the vDSO, which is small. */
 #define MOST_CODE (64 << 10)
-/* How long the task may take to be there, in steps of 0.1 ms. */
+/* How long the task may take to start, in steps of 0.1 ms. */
 #define PATIENCE 20000
 
 int process_read(pid_t pid, uint64_t addr, void *ret, size_t size)
@@ -80,7 +80,7 @@ static int set_regs(pid_t thread, const arch_regs *regs)
 	return ptrace(PTRACE_SETREGSET, thread, NT_PRSTATUS, &part) ? -errno : 0;
 }
 
-/* Where the vDSO makes a system call; 0: not found. */
+/* The address of a system call instruction in the vDSO; 0: none. */
 static uint64_t find_syscall(pid_t thread)
 {
 	uint64_t aux[128] = { 0 }, vdso = 0, found = 0;
@@ -107,7 +107,7 @@ static uint64_t find_syscall(pid_t thread)
 	return found;
 }
 
-/* Until the next stop, which has to be of this signal. */
+/* Waits for the next stop, which must be for this signal. */
 static int resume(pid_t thread, int how, int signal)
 {
 	int status;
@@ -119,7 +119,7 @@ static int resume(pid_t thread, int how, int signal)
 	return WSTOPSIG(status) == signal ? 0 : -EPROTO;
 }
 
-/* One system call by the thread itself. */
+/* Has the thread itself make one system call. */
 static long thread_call(pid_t thread, const arch_regs *before, uint64_t insn, long nr,
 			const uint64_t arg[6])
 {
@@ -141,7 +141,7 @@ static long thread_map(pid_t thread, const arch_regs *regs, uint64_t insn, uint6
 		0, size, prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 });
 }
 
-/* As a debugger does: the mapping itself is not writable. */
+/* Writes as a debugger does, as the mapping itself is not writable. */
 static int write_code(pid_t thread, uint64_t at)
 {
 	size_t size = __stop_task_code - __start_task_code;
@@ -199,8 +199,8 @@ static int wait_for_task(pid_t thread, uint64_t at, struct task_box *ret_box)
 }
 
 /*
- * The task has said its number, which in a pid namespace is not the one here.
- * Then it is the other process with this memory.
+ * Finds the task's process.  In a pid namespace the number that the task knows is
+ * another. Then the task is the other process that shares this memory.
  */
 static pid_t find_task(pid_t vmm, pid_t says)
 {
@@ -245,14 +245,17 @@ free_memory:
 
 struct memory *inject_task(pid_t thread, pid_t vmm, uint32_t magic)
 {
-	/* int3 and brk come as SIGTRAP, whose handler a mask would take away */
+	/*
+	 * int3 and brk raise SIGTRAP; if it were masked, the kernel would remove its
+	 * handler
+	 */
 	uint64_t old_mask, mask = ~(1ULL << (SIGTRAP - 1));
 	struct memory *memory = NULL;
 	uint64_t insn = 0, box;
 	arch_regs before;
 	int err = get_regs(thread, &before);
 
-	/* it gets nothing from KVM either */
+	/* KVM serves no 32-bit program either */
 	if (err == -ENOEXEC)
 		return NULL;
 	if (!err)

@@ -20,13 +20,13 @@
 #define CANNOT_RUN 126
 #define NOT_FOUND 127
 
-/* A descriptor that stays open in the supervisor, above those that it closes. */
+/* Keeps a descriptor open in the supervisor, above those that it closes. */
 static int keep(int fd, int as)
 {
 	return dup3(fd, as, O_CLOEXEC) == as ? as : -1;
 }
 
-/* Nothing of the launching process is held but its stderr, while it lives. */
+/* Drops all of the launching process but its stderr. */
 static void become_supervisor(int socket, struct supervisor *supervisor)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), high = fcntl(socket, F_DUPFD_CLOEXEC, 16);
@@ -57,7 +57,7 @@ static void become_supervisor(int socket, struct supervisor *supervisor)
 	_exit(0);
 }
 
-/* Its grandchild, so that the VMM has no child that it does not know of. */
+/* The supervisor is a grandchild, so that the VMM has no child that it does not know of. */
 static pid_t start_supervisor(int ends[2], struct supervisor *supervisor)
 {
 	pid_t between, pid = -1;
@@ -114,7 +114,7 @@ int launch(const struct run_options *options, char **args)
 		say("cannot start a supervisor: %s", strerror(errno));
 		return EXIT_STOPPED;
 	}
-	/* for YAMA; without it there is nothing to permit */
+	/* for YAMA; this fails on a kernel without YAMA, which does not matter */
 	prctl(PR_SET_PTRACER, pid, 0, 0, 0);
 	listener = filter_install(supervisor.magic);
 	if (listener < 0) {

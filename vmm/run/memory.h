@@ -22,10 +22,10 @@ struct memory {
 	int vmm_pidfd;
 	int task_pidfd;
 	int socket;
-	/* where the task's box is */
+	/* address of the task's box */
 	uint64_t box;
 	uint32_t magic;
-	/* the call that is served, for which a thread of the VMM waits */
+	/* the call being served, for which a thread of the VMM waits */
 	int listener;
 	uint64_t call;
 	pid_t caller;
@@ -33,37 +33,37 @@ struct memory {
 
 /* remote.c: the task makes system calls */
 
-/* As host.call: the first argument is the descriptor fd, unless that is -1. */
+/* As host.call: descriptor fd is the first argument, unless fd is -1. */
 long remote_call(struct memory *memory, int fd, long nr, const uint64_t arg[6]);
-/* mmap(2) of a file of ours, or with -1 of none, where there is room. */
+/* mmap(2) of file fd of ours, or of none with -1, where the task has room. */
 long remote_map(struct memory *memory, int fd, uint64_t size, int prot, int flags,
 		uint64_t offset);
 /*
- * The task was just started by a thread of the VMM, with this box: takes its
- * socket and leaves it no more than it needs.  0 or -errno.
+ * A thread of the VMM has just started the task with this box.  Takes the task's socket
+ * and drops the rights that the task does not need.  0 or -errno.
  */
 int remote_adopt(struct memory *memory);
-/* From now on the VMM's own descriptors may be had, and replaced. */
+/* Allows borrow() and lend() of the VMM's own descriptors. */
 void remote_share(struct memory *memory);
-/* A thread's descriptor as one of ours, which stays open without it; or -errno. */
+/* Takes a thread's descriptor into this process, where it stays open; or -errno. */
 int remote_take(pid_t thread, int fd);
-/* The task ends, and the descriptors of VMs are closed. */
+/* Ends the task, and closes the descriptors of VMs. */
 void remote_end(struct memory *memory);
 
 /* inject.c */
 
 /*
- * A thread of the VMM, stopped by ptrace where its registers may be set, starts
- * a task.  NULL: it has said why, or is a 32-bit program, which has no KVM.
+ * Has a thread of the VMM, stopped by ptrace where its registers may be set, start a
+ * task.  NULL: a message says why, or it is a 32-bit program, which has no KVM.
  */
 struct memory *inject_task(pid_t thread, pid_t vmm, uint32_t magic);
-/* The thread, once it goes on, makes this call: it must not return. */
+/* Has the thread make this call when it goes on.  The call must not return. */
 int inject_last_call(pid_t thread, long nr, uint64_t arg);
 
-/* The memory of another process.  0 or -errno. */
+/* Read and write the memory of another process.  0 or -errno. */
 int process_read(pid_t pid, uint64_t addr, void *ret, size_t size);
 int process_write(pid_t pid, uint64_t addr, const void *data, size_t size);
-/* The number of the process that a thread is of. */
+/* The process of a thread. */
 pid_t process_of(pid_t thread);
 /* Do two threads share their memory? */
 bool process_shares(pid_t a, pid_t b);

@@ -6,7 +6,7 @@
 /* 0 or -errno */
 int pass_fd(int socket, int fd);
 
-/* A descriptor with FD_CLOEXEC; -EPIPE if the other end is closed or sends none. */
+/* Receives a descriptor with FD_CLOEXEC; -EPIPE if the other end is closed or sends none. */
 int receive_fd(int socket);
 
 #endif

@@ -30,7 +30,7 @@ static struct memory *memory_of(struct host *host)
 	return (struct memory *)((char *)host - offsetof(struct memory, host));
 }
 
-/* The filter lets these pass with the magic: none of them has a sixth argument. */
+/* The filter passes these calls only with the magic as sixth argument, which they ignore. */
 static bool needs_magic(long nr)
 {
 	return nr == SYS_ioctl || nr == SYS_mremap || nr == SYS_madvise;
@@ -122,7 +122,7 @@ static int host_borrow(struct host *host, int number)
 	return remote_take(memory_of(host)->caller, number);
 }
 
-/* The kernel puts it into the table of the thread that waits. */
+/* The kernel puts the descriptor into the table of the thread that waits. */
 static int host_lend(struct host *host, int number, int fd, bool close_at_exec)
 {
 	const struct memory *memory = memory_of(host);
@@ -140,7 +140,7 @@ void remote_share(struct memory *memory)
 	memory->host.lend = host_lend;
 }
 
-/* The calls that the task may make, even if another process writes to its memory. */
+/* Limits the task to these calls, even if another process writes to its memory. */
 static int confine(struct memory *memory)
 {
 	static const uint32_t calls[] = {
@@ -201,8 +201,8 @@ static int confine(struct memory *memory)
 }
 
 /*
- * Only to kill the VMM, should it be another user by then; it has no
- * capability to give up if that is not permitted.
+ * Keeps CAP_KILL only, to kill a VMM that has become another user by then.  If capset()
+ * is not permitted, the task has no capability to give up.
  */
 static int drop_capabilities(struct memory *memory)
 {
@@ -224,7 +224,7 @@ static int drop_capabilities(struct memory *memory)
 	return ret;
 }
 
-/* It has a supervisor now, and need not end by itself. */
+/* The task has a supervisor now: removes its time limit. */
 static long wait_for_ever(struct host *host)
 {
 	const struct timeval never = { 0 };
@@ -234,7 +234,7 @@ static long wait_for_ever(struct host *host)
 			      sizeof(never)) : -EFAULT;
 }
 
-/* Its own name, the VMM to kill, and no more rights than it needs. */
+/* Gives the task its name and a descriptor of the VMM to kill, and drops its rights. */
 static int settle(struct memory *memory)
 {
 	struct host *host = &memory->host;

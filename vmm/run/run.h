@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * offmap run: a supervisor next to the VMM.  A seccomp filter, which survives
- * exec and is inherited, hands it the calls that matter.  It has them made
- * inside the VMM's address space, by a task that it has put there.
+ * offmap run: a supervisor next to the VMM.  A seccomp filter, which survives exec and is
+ * inherited, hands the supervisor the calls that matter.  The supervisor has a task in
+ * the VMM's address space make calls instead.
  */
 #ifndef OFFMAP_RUN_H
 #define OFFMAP_RUN_H
@@ -14,7 +14,7 @@
 struct run_options {
 	bool permissive;
 	bool verbose;
-	/* a process with a shared memfd of the VMM's gets the guest_memfd */
+	/* a process that gets a shared memfd from the VMM gets the guest_memfd */
 	bool share;
 	/* guest_memfds may have pages of 2 MiB */
 	bool huge;
@@ -24,15 +24,15 @@ struct run_options {
 #define EXIT_STOPPED 125
 
 /*
- * Starts the VMM in this process, with a supervisor next to it: returns only
- * if that fails, with an exit status, and has said why.
+ * Starts the VMM in this process, with a supervisor next to it.  Returns only if that
+ * fails, with an exit status, after a message.
  */
 int launch(const struct run_options *options, char **args);
 
 /* filter.c */
 /*
- * Puts the filter on this process.  Calls with magic as their sixth argument
- * pass.  The listener, or -errno.
+ * Puts the filter on this process.  Calls with magic as their sixth argument pass.
+ * Returns the listener, or -errno.
  */
 int filter_install(uint32_t magic);
 
@@ -41,7 +41,7 @@ struct supervisor {
 	struct run_options options;
 	uint32_t magic;
 	int listener;
-	/* the process that was started, and its terminal (-1: none) */
+	/* the process that offmap run has started, and its terminal (-1: none) */
 	pid_t launched;
 	int terminal;
 };

@@ -27,7 +27,7 @@ void say_to_log(void)
 	to_log = true;
 }
 
-/* One write(), so that lines of several processes stay whole. */
+/* Uses one write(), so that lines of several processes stay whole. */
 static void say_list(const char *format, va_list ap)
 {
 	char text[1024] = "offmap: ";
@@ -42,7 +42,7 @@ static void say_list(const char *format, va_list ap)
 		return;
 	}
 	text[length++] = '\n';
-	/* nobody to tell it to if that fails */
+	/* a failure cannot be reported anywhere */
 	if (write(2, text, length) < 0)
 		return;
 }

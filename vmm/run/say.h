@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* How offmap run speaks while the VMM runs: as "offmap: …", to stderr. */
+/* Messages of offmap run while the VMM runs: "offmap: …", to stderr. */
 #ifndef OFFMAP_SAY_H
 #define OFFMAP_SAY_H
 
 #include <stdbool.h>
 
-/* Say what is done too. */
+/* Should say_verbose() print? */
 void say_more(bool more);
 
 /*
- * From now on to the system's log: the terminal, or the pipe, that stderr was
- * belongs to others again.
+ * Sends messages to the system's log from now on: the terminal or pipe of stderr belongs
+ * to others again.
  */
 void say_to_log(void);
 

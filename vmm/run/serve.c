@@ -15,13 +15,13 @@
 #include "say.h"
 #include "serve.h"
 
-/* In /proc/PID/stat, from behind the name on: ticks that a guest has run. */
+/* Field of /proc/PID/stat, counted from the one after the name: ticks of guest time. */
 #define STAT_GUEST_TIME 41
 
 /*
- * Only when something is refused: then a VMM whose guest runs is told, and one
- * that is being set up is stopped.  A guest that has just started may be taken
- * for one that has not; either way nothing is passed over.
+ * Asked only when a call is refused: a VMM whose guest runs gets an error, and a VMM that
+ * is being set up is stopped.  A guest that has just started can be missed; the call is
+ * refused either way.
  */
 static bool guest_runs(struct host *host)
 {
@@ -87,7 +87,7 @@ static bool same_file(pid_t pid, int fd, int ours)
 	return !syscall(SYS_kcmp, getpid(), pid, KCMP_FILE, ours, fd);
 }
 
-/* Has the VMM a descriptor of it?  If it cannot be told, yes. */
+/* Does the VMM have a descriptor of this VM?  If that is unknown, yes. */
 static bool is_open(const struct memory *memory, const struct vm *vm)
 {
 	char path[64], link[32];
@@ -137,7 +137,7 @@ static bool is_vm(int fd)
 	return length == 17 && !memcmp(link, "anon_inode:kvm-vm", 17);
 }
 
-/* The same VM has the same number, whatever the VMM's is.  fd is taken over. */
+/* Our descriptor of this VM, whatever descriptor the VMM uses.  Takes fd over. */
 static int known_vm(struct memory *memory, int fd)
 {
 	struct vm *new;
@@ -156,7 +156,7 @@ static int known_vm(struct memory *memory, int fd)
 	return err;
 }
 
-/* With the VMM's own pointer, which KVM reads: for what changes no memslot. */
+/* Passes the VMM's own pointer to KVM: only for calls that change no memslot. */
 static int64_t by_task(struct memory *memory, int fd, const struct seccomp_notif *call)
 {
 	return remote_call(memory, fd, SYS_ioctl, (const uint64_t[6]){
@@ -178,7 +178,7 @@ static int64_t set_region(struct memory *memory, int vm, const struct seccomp_no
 	ret = model_set_region(&memory->model, vm, region);
 	if (ret != MODEL_NOT_OURS)
 		return ret;
-	/* KVM refuses it as it would; the copy is what was looked at */
+	/* KVM refuses the region; pass our copy, which was checked */
 	return host_ioctl(&memory->host, vm, (uint32_t)call->data.args[1], region, sizeof(*region));
 }
 
@@ -199,7 +199,7 @@ static int64_t vm_ioctl(struct memory *memory, int listener, int vm,
 
 	if (ret)
 		return ret;
-	/* not of another process that has its number by now */
+	/* another process may have taken the thread's number since */
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id))
 		return -ESRCH;
 	if (request == (uint32_t)KVM_GET_DIRTY_LOG)
@@ -232,8 +232,8 @@ static int64_t serve_ioctl(struct memory *memory, int listener, const struct sec
 }
 
 /*
- * Mapped elsewhere, then moved to its place: the task may not map at an address
- * without asking, as nobody may.
+ * Maps the file elsewhere, then moves the mapping: the filter stops the task, too, from
+ * mapping at a fixed address.
  */
 static int64_t map_fixed(struct memory *memory, const struct seccomp_notif *call)
 {
@@ -256,7 +256,7 @@ static int64_t map_fixed(struct memory *memory, const struct seccomp_notif *call
 		host_call(&memory->host, -1, SYS_munmap, at, size);
 		return ret;
 	}
-	/* what nobody may look at is as good as nothing */
+	/* memory that may not be accessed counts as unmapped */
 	model_range_gone(&memory->model, arg[0], size, arg[2] != PROT_NONE);
 	return ret;
 }
@@ -291,7 +291,7 @@ static enum served serve_mapping(struct memory *memory, const struct seccomp_not
 		*ret_result = move_fixed(memory, call);
 		return SERVE_DONE;
 	case SYS_madvise:
-		/* what was unmapped since is none of ours */
+		/* forget memory that was unmapped since */
 		if (model_knows(model, arg[0], arg[1]))
 			model_reconcile(model, NULL, NULL);
 		*ret_result = model_advise(model, arg[0], arg[1], arg[2]);

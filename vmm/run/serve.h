@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What becomes of a call of the VMM: between the filter and the model. */
+/* Serves calls of the VMM: the step between the filter and the model. */
 #ifndef OFFMAP_SERVE_H
 #define OFFMAP_SERVE_H
 
@@ -11,11 +11,11 @@
 #include "run.h"
 
 enum served {
-	/* the VMM may make the call itself: it has no pointer to race with */
+	/* the VMM may make the call itself: it has no pointer that could change */
 	SERVE_PASS,
-	/* it was made, or refused */
+	/* the call was made, or refused */
 	SERVE_DONE,
-	/* the VMM is to be stopped (strict) */
+	/* stop the VMM (strict) */
 	SERVE_STOP,
 };
 
@@ -29,7 +29,7 @@ bool serve_is_check_extension(const struct seccomp_notif *call);
 enum served serve_call(struct memory *memory, int listener, const struct seccomp_notif *call,
 		       int64_t *ret_result);
 
-/* Are there VMs or blocks, which the VMM may close or unmap without a word? */
+/* Are there VMs or blocks, which the VMM can close or unmap without a call to us? */
 bool serve_has_anything(const struct memory *memory);
 void serve_look(struct memory *memory);
 

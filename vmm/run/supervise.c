@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * One thread serves all calls that the filter asks for, in all processes of the
- * VMM, so that nothing here needs a lock.
+ * One thread serves all calls that the filter asks for, in all processes of the VMM.  So
+ * nothing here needs a lock.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,12 +24,12 @@
 #include "say.h"
 #include "serve.h"
 
-/* The kernel's own: the call is made again when the thread goes on. */
+/* Kernel-internal error: the thread makes the call again when it goes on. */
 #define ERESTARTSYS 512
 
-/* How long a VMM may take until it has a VM, before that is said: seconds. */
+/* Seconds without a VM after which a message says so. */
 #define LONG_WITHOUT_VM 10
-/* How often it is looked whether memory and VMs are still there: milliseconds. */
+/* Milliseconds between looks for memory and VMs that are gone. */
 #define LOOK_EVERY 2000
 
 static struct supervisor run;
@@ -79,7 +79,7 @@ static void answer(const struct seccomp_notif *call, int64_t result, uint32_t fl
 		response.error = result;
 	else
 		response.val = result;
-	/* a thread that is gone needs none */
+	/* fails if the thread is gone, which does not matter */
 	ioctl(run.listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
@@ -101,8 +101,8 @@ static bool add_task(pid_t thread, pid_t vmm)
 }
 
 /*
- * The thread stops before it makes the call, which it makes again when it goes
- * on.  A trap that waits for it gets it out of the sleep in the filter.
+ * Stops the thread before it makes the call, which it makes again when it goes on.  A
+ * pending trap wakes the thread, which sleeps in the filter.
  */
 static int stop_in_call(const struct seccomp_notif *call)
 {
@@ -125,14 +125,14 @@ static void say_no_ptrace(pid_t thread, int err)
 	    process_of(thread), strerror(-err));
 }
 
-/* QEMU's exit handlers do not run when it is stopped. */
+/* Restores the terminal, as a stopped QEMU does not run its exit handlers. */
 static void restore_terminal(void)
 {
 	if (terminal_known)
 		tcsetattr(run.terminal, TCSANOW, &terminal_before);
 }
 
-/* The process of this call ends with a status of ours. */
+/* Ends the process of this call with our status. */
 static void stop_vmm(const struct seccomp_notif *call, int status)
 {
 	pid_t thread = call->pid, vmm = process_of(thread);
@@ -147,7 +147,7 @@ static void stop_vmm(const struct seccomp_notif *call, int status)
 		kill(vmm, SIGKILL);
 }
 
-/* The thread whose last call could not be had with a task: not tried again. */
+/* The thread whose call failed for lack of a task: there is no second try. */
 static pid_t gave_up;
 
 static void refuse_vm(const struct seccomp_notif *call)
@@ -160,7 +160,7 @@ static void refuse_vm(const struct seccomp_notif *call)
 	}
 }
 
-/* A memory without a task: a child, or a program whose exec was not seen. */
+/* A process without a task: a child, or a program whose exec was not seen. */
 static void create_vm_without_task(const struct seccomp_notif *call)
 {
 	pid_t thread = call->pid;
@@ -184,8 +184,8 @@ static void create_vm_without_task(const struct seccomp_notif *call)
 }
 
 /*
- * With a trap that waits, the one stop that follows is that of the exec or, if
- * exec fails, the trap.
+ * With a pending trap exactly one stop follows: that of the exec or, if exec fails, the
+ * trap.
  */
 static void serve_exec(const struct seccomp_notif *call)
 {
@@ -198,7 +198,7 @@ static void serve_exec(const struct seccomp_notif *call)
 	if (!err)
 		ptrace(PTRACE_INTERRUPT, thread, NULL, NULL);
 	let_through(call);
-	/* the first KVM_CREATE_VM is in time as well, and fails if it has to */
+	/* try again at the first KVM_CREATE_VM, which fails if there is no task */
 	if (err) {
 		started = true;
 		return;
@@ -209,7 +209,7 @@ static void serve_exec(const struct seccomp_notif *call)
 	if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
 		started = true;
 		end_memories_of(vmm);
-		/* to the end of execve(), which would overwrite a register */
+		/* go on to the end of execve(), which would overwrite a register */
 		if (!ptrace(PTRACE_SYSCALL, stopped, NULL, NULL) &&
 		    waitpid(stopped, &status, __WALL) == stopped && WIFSTOPPED(status))
 			add_task(stopped, vmm);
@@ -224,7 +224,7 @@ static void say_no_vm(const char *when)
 	said_no_vm = true;
 }
 
-/* A VMM says that all is well: there was to be a guest. */
+/* A VMM ends with status 0: was there a guest? */
 static void serve_exit(const struct seccomp_notif *call)
 {
 	if (had_vm || process_of(call->pid) != run.launched) {
@@ -238,7 +238,7 @@ static void serve_exit(const struct seccomp_notif *call)
 		stop_vmm(call, EXIT_STOPPED);
 }
 
-/* A process that shares no memory with a task: it has made no VM. */
+/* Serves a process that shares no memory with a task, and so has made no VM. */
 static void serve_stranger(const struct seccomp_notif *call)
 {
 	bool harmless = call->data.nr != SYS_ioctl || serve_is_check_extension(call);
@@ -246,7 +246,7 @@ static void serve_stranger(const struct seccomp_notif *call)
 	if (run.options.permissive || harmless)
 		let_through(call);
 	else
-		/* as KVM has it: a VM is its maker's */
+		/* as KVM does for a VM of another process */
 		answer(call, -EIO, 0);
 }
 
@@ -290,7 +290,7 @@ static void serve(const struct seccomp_notif *call)
 	}
 }
 
-/* The calls that were asked for, and how long it took to serve them. */
+/* Counts the calls, and the time to serve them. */
 static struct {
 	long nr;
 	const char *name;
@@ -331,7 +331,7 @@ static void receive(struct seccomp_notif *call, size_t size)
 	uint64_t start = now();
 
 	memset(call, 0, size);
-	/* it may be gone again */
+	/* the call may be gone again */
 	if (ioctl(run.listener, SECCOMP_IOCTL_NOTIF_RECV, call))
 		return;
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
@@ -340,7 +340,7 @@ static void receive(struct seccomp_notif *call, size_t size)
 	asked_ns += now() - start;
 }
 
-/* The task never ends by itself: without it the VMM is not protected. */
+/* A task ends only if it is killed; without it the VMM is not protected. */
 static void task_ended(struct memory *memory)
 {
 	say("process %d: its task has ended: the VMM is killed", memory->vmm);
@@ -394,7 +394,7 @@ static void look_for_ends(struct waits *waits)
 		launched_has_ended();
 }
 
-/* Milliseconds until there is something to look after; -1: never. */
+/* Milliseconds until the next look after memory; -1: never. */
 static int patience(time_t start)
 {
 	for (const struct memory *memory = memories; memory; memory = memory->next)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Runs in the VMM's address space, without libc or data of its own: all of it
- * is in one section.  The registers come from inject.c: the box in the first argument.
+ * Runs in the VMM's address space, without libc or data of its own.  All of it is in one
+ * section.  inject.c sets the registers: the first argument is the box.
  *
- * task_entry clones a parent with CLONE_VM, which clones the task and exits, and
- * reaps it: so the task is a child of nobody in the VMM.  Then it traps.
+ * task_entry clones a parent with CLONE_VM.  The parent clones the task and exits, and
+ * task_entry reaps it.  So the task is no child of the VMM.  Then task_entry traps.
  */
 #include <signal.h>
 #include <stddef.h>
@@ -131,8 +131,8 @@ INLINE long call6(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint6
 #endif
 
 /*
- * The supervisor's end of the socket is gone: nobody would protect the VMM.  The
- * filter would ask it about a status of 0.
+ * The supervisor has closed its end of the socket, so nobody protects the VMM: kill it.
+ * The filter would ask the supervisor about a status of 0.
  */
 TASK static void end(void)
 {
@@ -155,7 +155,7 @@ TASK void task_main(struct task_box *box)
 	call6(SYS_close_range, 0, ~0U, 0, 0, 0, 0);
 	call6(SYS_socketpair, AF_UNIX, SOCK_SEQPACKET, 0, (uintptr_t)box->socket, 0, 0);
 	socket = box->socket[0];
-	/* the thread that starts it may die before the supervisor knows of it */
+	/* the thread that starts the task may die before the supervisor knows of the task */
 	patience.tv_sec = TASK_PATIENCE;
 	patience.tv_usec = 0;
 	call6(SYS_setsockopt, socket, SOL_SOCKET, SO_RCVTIMEO, (uintptr_t)&patience,

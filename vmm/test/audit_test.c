@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
-/*
- * What audit makes of memory that changes, or fails, while it looks, and of
- * processes that do not want to be looked at.
- */
+/* Tests audit on memory that changes or fails during the look, and on hostile processes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,10 +31,10 @@
 
 #define PAGES 4
 #define PAGE page_bytes()
-/* Of the smallest page that a machine has. */
+/* Of the smallest page of any machine. */
 #define MOST_PAGES (PAGES + HUGE_BYTES / 4096)
 
-/* The linker has audit call these in place of those of the system. */
+/* The linker has audit call these instead of the system's functions. */
 int __wrap_mincore(void *addr, size_t size, unsigned char *ret);
 int __wrap_fstatfs(int fd, struct statfs *ret);
 int __real_fstatfs(int fd, struct statfs *ret);
@@ -45,14 +42,14 @@ int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
 			  uint64_t *ret_pfns);
 bool __wrap_process_is_empty(struct process *process, uint64_t addr, uint64_t size);
 
-/* Frame of each page from base on; where the direct map has it, or kcore. */
+/* Frame of each page from base on, and whether the direct map or kcore has it. */
 static uint64_t frame[MOST_PAGES];
 static size_t nr_frames = PAGES;
 static uintptr_t base;
 static uint64_t in_tables, in_core;
 static uint8_t contents;
 static bool no_tables, no_kcore;
-/* The file system of a memfd passes for the one of guest_memfd; or every one. */
+/* Lets the file system of a memfd, or any file system, pass for that of guest_memfd. */
 static bool all_are_gmem;
 static bool look_everywhere;
 static struct process self;
@@ -86,7 +83,7 @@ int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
 			  uint64_t *ret_pfns)
 {
 	(void)process;
-	/* arrays come cleared, and large ones are better left alone */
+	/* arrays are cleared at allocation; clearing large ones again takes long */
 	for (size_t i = 0; i < nr_frames && i < nr; i++)
 		if (addr + i * PAGE >= base && addr + i * PAGE < base + nr_frames * PAGE)
 			ret_pfns[i] = frame[(addr - base) / PAGE + i];
@@ -129,7 +126,7 @@ int kcore_read_frames(const struct kcore *kcore, uint64_t pfn, size_t nr, void *
 	return 0;
 }
 
-/* Frames 100, 101, ... of a guest_memfd, all with something in them. */
+/* Frames 100, 101, ... of a guest_memfd, all with contents. */
 static struct area new_area(void)
 {
 	struct area area = { .process = &self, .pages = PAGES };
@@ -179,7 +176,7 @@ static void test_frames(void)
 	is_int(area.in_tables, 1, "area: one by the page tables");
 }
 
-/* Some small pages, then frames that follow on each other from the first one on. */
+/* Some small pages, then frames that follow on each other from the first on. */
 static struct area huge_area(uint64_t first)
 {
 	uint64_t pages = HUGE_BYTES / PAGE;
@@ -247,7 +244,7 @@ static void test_frames_change(void)
 	struct area area = new_area();
 
 	area_find_frames(&area);
-	/* given back, and in the direct map again; another has it now */
+	/* given back, and in the direct map again; another page has its frame now */
 	in_tables = 101;
 	in_core = 102;
 	frame[1] = 0;
@@ -262,7 +259,7 @@ static void test_lost_page(void)
 {
 	struct area area = new_area();
 
-	/* what is behind the end of a file is a SIGBUS as well */
+	/* a page beyond the end of the file raises SIGBUS as well */
 	if (ftruncate(gmem, 2 * PAGE))
 		abort();
 	area_find_frames(&area);
@@ -278,7 +275,7 @@ static void test_lost_page(void)
 	is_int(area.reachable, 1, "a page lost later: the others are judged");
 }
 
-/* A directory in place of KVM's in debugfs. */
+/* Makes a directory that stands for KVM's in debugfs. */
 static char debugfs[] = "/tmp/offmap-audit-XXXXXX";
 
 static void write_list(pid_t creator, int vm_fd, const char *text)
@@ -398,7 +395,7 @@ static void test_no_sources(void)
 	close(gmem);
 }
 
-/* The guest runs on ordinary memory; its VMM says otherwise, as well as it can. */
+/* The guest runs on ordinary memory, and its VMM tries to hide that. */
 static void test_forged_list(void)
 {
 	int list = memfd_create("offmap-slots", 0), decoy;
@@ -479,7 +476,7 @@ static void test_unbound(void)
 	close(other);
 }
 
-/* Not of this VM, but with its number. */
+/* The list names another process than that of the VM. */
 static void test_other_process(void)
 {
 	struct vm_report report = new_report(getpid());
@@ -516,7 +513,7 @@ static double seconds_of(struct vm_report *report, unsigned int limit)
 	return end.tv_sec - start.tv_sec + (end.tv_nsec - start.tv_nsec) / 1e9;
 }
 
-/* Memory does not grow with what is claimed. */
+/* Memory does not grow with the claimed size. */
 static void test_four_tib(void)
 {
 	struct vm_report report = new_report(getpid());
@@ -576,7 +573,7 @@ static void test_dying(void)
 	int fd;
 	pid_t pid = start_victim(NULL, &fd);
 
-	/* a list that takes for ever to open */
+	/* a list that never finishes opening */
 	report = new_report(pid);
 	snprintf(path, sizeof(path), "%s/%d-9", debugfs, pid);
 	mkdir(path, 0700);
@@ -600,7 +597,7 @@ static void test_dying(void)
 
 #define FUSE_INODE 47
 
-/* Its server does not answer when it is closed, which is then not done. */
+/* The server does not answer to the close, which then does not finish. */
 static void test_fuse(void)
 {
 	struct fuse_file file;
@@ -649,7 +646,7 @@ static void test_finding(void)
 	is_int(vms[999].vm.vm_fd, 1999, "1000 VMs: in their order");
 	free(vms);
 	remove_lists();
-	/* created by a thread that is not the process */
+	/* created by a thread other than the first */
 	write_list(1, 5, text);
 	is_int(vms_find(debugfs, getpid(), &vms, &nr), 0, "a VM of a thread");
 	ok(nr == 1 && vms[0].vm.pid == getpid(), "a VM of a thread: its process is found");
@@ -700,7 +697,7 @@ static void test_status(void)
 	is_int(audit_status(EXIT_NO, &unknown), EXIT_NO, "status: and stays so");
 }
 
-/* audit.c is here for how it prints. */
+/* Includes audit.c, to test how it prints. */
 int fail(int status, const char *format, ...)
 {
 	(void)format;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The model in the process of its VMM, for tests.  The test is the VMM.  Its calls
- * of libc, which stand before those of the double of KVM, go to the model.  Below
- * offmap run the filter sends them there.
+ * The model in the process of its VMM, for tests.  The test is the VMM.  Its calls of
+ * libc, which are linked before those of the double of KVM, go to the model.  In offmap
+ * run the filter sends them there.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -27,7 +27,7 @@
 
 int ioctl(int fd, unsigned long request, ...);
 
-/* As libc, or the double, has them. */
+/* The functions of libc, or of the double. */
 static struct {
 	int (*ioctl)(int fd, unsigned long request, ...);
 	void *(*mmap)(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
@@ -39,7 +39,7 @@ static struct {
 
 static struct model model;
 static bool permissive, runs;
-/* the model's own calls must not meet the model */
+/* the model's own calls must not go to the model */
 static bool inside = true;
 
 static void *find(const char *name)
@@ -47,7 +47,7 @@ static void *find(const char *name)
 	return dlsym(RTLD_NEXT, name);
 }
 
-/* What the linker's --wrap lets fail is what the model gets. */
+/* The linker's --wrap lets these fail for the model. */
 static void *model_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
 {
 	return mmap(addr, size, prot, flags, fd, offset);
@@ -180,7 +180,7 @@ static int result(int err)
 	return -1;
 }
 
-/* What a supervisor does to the VMM. */
+/* The actions of a supervisor on the VMM. */
 static void stop_if_stopped(void)
 {
 	if (model.stopped)
@@ -249,7 +249,7 @@ EXPORT void *mmap(void *addr, size_t size, int prot, int flags, int fd, off_t of
 	void *ret = next.mmap ? next.mmap(addr, size, prot, flags, fd, offset) :
 		    (void *)syscall(SYS_mmap, addr, size, prot, flags, fd, offset);
 
-	/* what nobody may look at is as good as nothing */
+	/* memory that may not be accessed counts as unmapped */
 	if (!inside && flags & MAP_FIXED && ret != MAP_FAILED)
 		gone(ret, size, prot != PROT_NONE);
 	return ret;

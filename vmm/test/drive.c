@@ -74,7 +74,7 @@ static void do_set(const uint8_t *b)
 	bool works;
 
 	new.size = (1 + b[2] % (UNITS - new.unit)) * UNIT;
-	/* often the slot that is there */
+	/* often a slot that exists */
 	if (b[4] & 0x80 && model[id].there) {
 		new.size = model[id].size;
 		new.unit = model[id].unit;
@@ -106,7 +106,7 @@ static void do_discard(const uint8_t *b)
 			differ("contents after madvise", unit);
 }
 
-/* A VMM unmaps memory only when no slot has it; it may map over it at any time. */
+/* A VMM unmaps memory only when no slot has it, but can map over it at any time. */
 static void do_replace(const uint8_t *b)
 {
 	uint64_t unit = b[0] % UNITS, units = 1 + b[1] % (UNITS - unit);

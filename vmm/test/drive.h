@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 /*
- * Plays a VMM in front of the model.  The bytes say its calls with memslots.  It
- * compares with a VM on plain KVM: the same calls succeed, and guest and VMM see
- * the same bytes at all times.  Aborts when
- * they differ.  Permissive mode, as strict would end the program.
+ * Plays a VMM in front of the model.  The bytes choose its calls with memslots.  It
+ * compares with a VM on plain KVM: the same calls succeed, and guest and VMM see the same
+ * bytes at all times.  Aborts when they differ.  The mode is permissive, as strict would
+ * end the program.
  */
 void drive(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Random VMMs, the same ones each time; fuzz_model.c looks for worse ones. */
+/* Random VMMs, the same each time; fuzz_model.c looks for worse ones. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ int main(void)
 			state = state * 6364136223846793005 + 1442695040888963407;
 			data[i] = state >> 56;
 		}
-		/* permissive warns a lot, but an abort has to be heard */
+		/* permissive warns a lot, but the message of an abort must be seen */
 		dup2(getenv("LOUD") || !round ? err : null, 2);
 		drive(data, sizeof(data));
 	}

@@ -24,7 +24,7 @@ struct fake_file {
 	enum kind kind;
 	int fd;
 	ino_t ino;
-	/* of a VM: its own; of the others: the VM they belong to */
+	/* of a VM: its own; of the others: the VM that they belong to */
 	ino_t vm;
 	uint64_t gmem_flags;
 	size_t nr_slots;
@@ -98,7 +98,7 @@ static int from_env(const char *name, int otherwise)
 	return value ? atoi(value) : otherwise;
 }
 
-/* Preloaded into a program, it is set by the environment. */
+/* If the double is preloaded into a program, the environment sets it up. */
 __attribute__((constructor)) static void start(void)
 {
 	fake_kvm_reset();
@@ -418,7 +418,7 @@ const struct fake_slot *fake_kvm_slot_at(int vm, uint64_t gpa)
 	return NULL;
 }
 
-/* One byte, to the guest or from it. */
+/* Writes a byte to the guest, or reads one. */
 static int guest_access(int vm, uint64_t gpa, uint8_t *byte, bool write)
 {
 	const struct fake_slot *s = fake_kvm_slot_at(vm, gpa);

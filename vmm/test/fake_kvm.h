@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A double of /dev/kvm for tests without it.  It keeps the rules for
- * memslots that the real one has, and lets a test look at guest memory as a
- * guest would.  A memfd stands for each guest_memfd.
+ * A double of /dev/kvm for tests without it.  It keeps KVM's rules for memslots, and lets
+ * a test see guest memory as a guest does.  A memfd stands for each guest_memfd.
  */
 #ifndef FAKE_KVM_H
 #define FAKE_KVM_H
@@ -17,12 +16,12 @@ struct fake_kvm_settings {
 	int create_vm_error;
 	int create_gmem_error;
 	int api;
-	/* what KVM_CAP_GUEST_MEMFD_FLAGS says; negative: unknown capability */
+	/* the value of KVM_CAP_GUEST_MEMFD_FLAGS; negative: unknown capability */
 	int gmem_flags;
 	int max_slots;
-	/* let the nth KVM_SET_USER_MEMORY_REGION2 from now fail; 0: none */
+	/* the nth KVM_SET_USER_MEMORY_REGION2 from now fails; 0: none */
 	int fail_region_in;
-	/* and so many more after it */
+	/* and this many calls after it */
 	int fail_region_more;
 };
 
@@ -39,7 +38,7 @@ struct fake_slot {
 
 extern struct fake_kvm_settings fake_kvm;
 
-/* Everything as a machine with the series has it; forgets all VMs. */
+/* Sets up a machine with the series, and forgets all VMs. */
 void fake_kvm_reset(void);
 
 /* Slots of a VM, in no order. */
@@ -48,11 +47,11 @@ size_t fake_kvm_slots(int vm, const struct fake_slot **ret);
 /* The slot at this address, or NULL. */
 const struct fake_slot *fake_kvm_slot_at(int vm, uint64_t gpa);
 
-/* As the guest would: 0, or -1 where it has no memory (or may not write). */
+/* Access as by the guest: 0, or -1 if it has no memory there (or may not write). */
 int fake_guest_read(int vm, uint64_t gpa, uint8_t *ret);
 int fake_guest_write(int vm, uint64_t gpa, uint8_t value);
 
-/* How often KVM_RUN was called. */
+/* Number of calls of KVM_RUN. */
 unsigned int fake_kvm_runs(void);
 
 #endif

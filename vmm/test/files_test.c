@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The page tables and kcore, as the kernel shows them, and as it never would. */
+/*
+ * Dumps of the page tables and kcore files, as the kernel writes them and as it never
+ * would.
+ */
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -84,7 +87,7 @@ static uint8_t *new_core(struct core *core)
 	*core = (struct core){
 		.header = { .e_phoff = sizeof(core->header), .e_phnum = 2,
 			    .e_phentsize = sizeof(core->ph[0]) },
-		/* what is not RAM has no physical address */
+		/* a segment that is not RAM has no physical address */
 		.ph = { { .p_type = PT_LOAD, .p_paddr = -1, .p_memsz = PAGE },
 			{ .p_type = PT_LOAD, .p_paddr = 16 * PAGE,
 			  .p_vaddr = 0xffff888000000000 + 16 * PAGE, .p_memsz = 4 * PAGE,
@@ -177,7 +180,7 @@ static void test_scan(void)
 	if (secret_new(&secret))
 		abort();
 	secret_store(at, &secret);
-	/* half a page at its end is not looked at, nor beyond it */
+	/* the half page at the end, and anything beyond it, is not looked at */
 	core.ph[1].p_memsz = 3 * PAGE + 512;
 	open_core(file, &core, NULL);
 	is_int(kcore_scan(&secret, 1, &result), 0, "scan: done");

@@ -14,7 +14,7 @@
 
 #include "fuse_file.h"
 
-/* By which the kernel asks for the file; the root is 1. */
+/* The number by which the kernel asks for the file; the root is 1. */
 #define NODE 2
 
 static void answer(int fd, uint64_t unique, int error, void *data, size_t size)

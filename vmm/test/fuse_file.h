@@ -13,10 +13,10 @@ struct fuse_file {
 	int device;
 };
 
-/* NULL, or why there is none: a machine without FUSE, or not root. */
+/* NULL, or why there is no such file: a machine without FUSE, or not root. */
 const char *fuse_file_start(struct fuse_file *file, const char *name, uint64_t inode);
 
-/* Also ends those that wait for it. */
+/* Also ends processes that wait for the server. */
 void fuse_file_stop(struct fuse_file *file);
 
 #endif

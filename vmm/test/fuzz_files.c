@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* /proc/kcore and the dump of the page tables may be anything. */
+/* Any contents of /proc/kcore and of the dump of the page tables. */
 #include "whole_files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What is read of /proc, debugfs and other people's processes may be anything. */
+/* Any contents of files of /proc, debugfs and other users' processes. */
 #include <stdlib.h>
 #include <string.h>
 

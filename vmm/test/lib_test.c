@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* liboffmap against a double of /dev/kvm: what it asks for, what it refuses. */
+/* liboffmap against a double of /dev/kvm: its requests, and what it refuses. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -403,7 +403,7 @@ static void test_pages(void)
 	ok(!there[0] && !there[7] && !there[MIB / PAGE - 1], "present: nothing yet");
 	is_int(offmap_allocate(mem, 7 * PAGE, PAGE), 0, "allocate");
 	is_int(fstat(offmap_fd(mem), &st) ? 0 : st.st_blocks * 512, PAGE, "allocate: a page");
-	/* of the double, a page is not there before it has contents */
+	/* in the double, a page exists only once it has contents */
 	offmap_populate(mem, 7 * PAGE, "", 1);
 	is_int(offmap_present(mem, 6 * PAGE, 3 * PAGE, there), 0, "present: a range");
 	ok(!there[0] && there[1] == 1 && !there[2], "present: what was allocated");
@@ -486,7 +486,7 @@ static void test_huge(void)
 	close(vm);
 }
 
-/* What a stream has given is counted, though it then has nothing. */
+/* Bytes of a stream count even if the next read fails. */
 static void test_short_count(void)
 {
 	uint64_t done_bytes = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The model between a VMM (this program) and a double of KVM.  Each case is a
- * process of its own, as it may be stopped.
+ * The model between a VMM (this program) and a double of KVM.  Each case is a process of
+ * its own, as the model may stop it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@
 #define UFFD_USER_MODE_ONLY 1
 #endif
 
-/* A claim inside a case: the first that does not hold ends it. */
+/* A claim inside a case: the first false claim ends the case. */
 #define must(condition) must_at(condition, #condition, __LINE__)
 
 static void must_at(bool good, const char *text, int line)
@@ -46,7 +46,7 @@ static void must_at(bool good, const char *text, int line)
 	_exit(1);
 }
 
-/* What the machine does not let a case try is no failure of the model. */
+/* A case that this machine cannot run is no failure of the model. */
 static void cannot_try(const char *why)
 {
 	if (write(2, why, strlen(why)) < 0)
@@ -157,12 +157,12 @@ static void case_slot_goes_and_comes(void)
 	must(!set_slot(1, 0, 64 * MIB, RAM - 2 * MIB, ram + 2 * MIB));
 	must(guest_byte(66 * MIB) == 9 && is_protected(66 * MIB));
 	must_be_one(64 * MIB, ram + 2 * MIB);
-	/* and to another place, without being deleted */
+	/* moved to another place, without being deleted */
 	must(!set_slot(1, 0, 128 * MIB, RAM - 2 * MIB, ram + 2 * MIB));
 	must(guest_byte(130 * MIB) == 9 && guest_byte(66 * MIB) == -1);
 }
 
-/* What q35 does: all of RAM, then ROM windows and SMM's alias in the first MiB. */
+/* The slots of q35: all of RAM, then ROM windows and SMM's alias in the first MiB. */
 static void case_q35(void)
 {
 	uint8_t *ram = new_ram(RAM);
@@ -303,7 +303,7 @@ static int new_memfd(void)
 	return memfd;
 }
 
-/* A back end maps what the VMM has for it, and sees what the guest has there. */
+/* A back end maps the descriptor that the VMM gives it, and sees the guest's data. */
 static void must_be_shared(int memfd, uint64_t offset, uint64_t gpa)
 {
 	uint8_t *seen = map_memfd(memfd, 0, RAM);
@@ -370,7 +370,7 @@ static void case_share_private(void)
 	must(false);
 }
 
-/* It has it in one of two ways. */
+/* Another process has the memfd: mapped, or as a descriptor. */
 static void share_late(bool mapped)
 {
 	int memfd = new_memfd(), ends[2];
@@ -419,7 +419,7 @@ static void case_share_new_vm(void)
 	must(false);
 }
 
-/* Whatever fails, the VMM has its memfd as before. */
+/* After any failure the VMM has its memfd as before. */
 static void share_fails(int lend, int map)
 {
 	int memfd = new_memfd(), again = dup(memfd);
@@ -447,7 +447,7 @@ static void case_share_map_fails(void)
 	share_fails(0, 1);
 }
 
-/* A page that is not there yet would be asked of this program. */
+/* A page that does not exist yet would be asked of this program. */
 static uint8_t *ram_of_userfaultfd(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -579,7 +579,7 @@ static void case_memory_is_given_back(void)
 	must(mmap(ram + RAM / 2, RAM / 2, PROT_READ | PROT_WRITE,
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
 	must(open_files() == before);
-	/* what is there now is other memory */
+	/* other memory is there now */
 	ram[RAM / 2] = 4;
 	must(!set_slot(0, 0, 0, RAM / 2, ram + RAM / 2) && guest_byte(0) == 4);
 	must_be_one(0, ram + RAM / 2);
@@ -594,7 +594,7 @@ static void case_madvise(void)
 	must(!madvise(ram + MIB, MIB, MADV_DONTNEED));
 	must(guest_byte(MIB) == 0 && ram[MIB] == 0 && guest_byte(MIB - 1) == 7 &&
 	     guest_byte(2 * MIB) == 7);
-	/* half of it guest memory, half not */
+	/* half of the range is guest memory, half is not */
 	must(!madvise(ram + RAM - MIB, 2 * MIB, MADV_DONTNEED));
 	must(ram[RAM - 1] == 0 && ram[RAM] == 0 && guest_byte(RAM - 1) == 0);
 #ifdef MADV_POPULATE_WRITE
@@ -669,7 +669,7 @@ static void case_bad_slots(void)
 	must_be_one(0, ram);
 }
 
-/* KVM refuses in the middle: nothing of the slot is left, and it can be tried again. */
+/* KVM refuses in the middle: no part of the slot is left, and the call can be repeated. */
 static void case_kvm_fails(void)
 {
 	const struct fake_slot *slots;
@@ -704,7 +704,7 @@ static void case_expose_fails(void)
 	must_be_one(0, ram);
 }
 
-/* KVM takes a slot at neither place: it is gone, and the others are as before. */
+/* KVM takes a slot at neither place: the slot is gone, and the others are as before. */
 static void case_move_fails(void)
 {
 	uint64_t bits[RAM / MIN_PAGE / 64];
@@ -726,7 +726,10 @@ static void case_move_fails(void)
 	must_be_one(64 * MIB, ram);
 }
 
-/* Without memory for the model's own lists there is no slot, and it can be tried again. */
+/*
+ * Without memory for the model's own lists there is no slot, and the call can be
+ * repeated.
+ */
 static void case_no_memory_for_lists(void)
 {
 	must(!set_slot(0, 0, 16 * MIB, MIB, new_ram(MIB)));
@@ -736,7 +739,7 @@ static void case_no_memory_for_lists(void)
 		int before = open_files(), tries = 0;
 
 		do {
-			/* moved, maybe, but no more than once */
+			/* moved or not, but no more than once */
 			must(open_files() <= before + 2);
 			ram[0] = ++tries;
 			fail_realloc_in = tries;
@@ -771,7 +774,7 @@ static void case_vm_is_made_anew(void)
 	must(!set_slot(0, 0, 0, RAM, ram));
 	ram[MIB] = 6;
 	ram[5 * MIB] = 7;
-	/* half of it while the old VM is there, half when it is closed */
+	/* half of it while the old VM exists, half when it is closed */
 	must(!set_slot(0, 0, 0, 0, ram));
 	vm = ioctl(kvm, KVM_CREATE_VM, 0UL);
 	must(vm >= 0 && !set_slot(0, 0, 0, 4 * MIB, ram));
@@ -782,7 +785,7 @@ static void case_vm_is_made_anew(void)
 	must_be_one(MIB, ram + MIB);
 	must_be_one(5 * MIB, ram + 5 * MIB);
 	run_vcpu();
-	/* nothing for it: the call fails, and the memory is as it was */
+	/* no memory for it: the call fails, and the guest's memory is as it was */
 	must(!close(vm));
 	vm = ioctl(kvm, KVM_CREATE_VM, 0UL);
 	fake_kvm.create_gmem_error = ENOMEM;
@@ -792,7 +795,7 @@ static void case_vm_is_made_anew(void)
 	must(guest_byte(5 * MIB) == 0xa5 && is_protected(5 * MIB));
 }
 
-/* Another VM that is there has it: that is an alias. */
+/* Another VM that still exists has it: that is an alias. */
 static void case_two_vms(void)
 {
 	uint8_t *ram = new_ram(RAM);
@@ -833,17 +836,20 @@ static void case_mapped_over(void)
 	fake_kvm.create_gmem_error = 0;
 	must(!set_slot(0, 0, 0, 0, ram) && !set_slot(0, 0, 0, RAM, ram));
 	must_be_one(2 * MIB, ram + 2 * MIB);
-	/* only reserved from now on: the VMM is about to delete the slot */
+	/* the range is only reserved from now on: the VMM is about to delete the slot */
 	map_fixed(ram, RAM, PROT_NONE);
 	must(guest_byte(MIB) == 7 && !set_slot(0, 0, 0, 0, ram));
 }
 
-/* Memory whose address is so far from a multiple of 2 MiB. */
+/* Memory whose address is this far from a multiple of 2 MiB. */
 static uint8_t *huge_ram(uint64_t size, uint64_t from)
 {
 	uint8_t *room = new_ram(size + 2 * HUGE_BYTES);
 
-	/* A host may give huge pages to all memory: what is touched is a page here. */
+	/*
+	 * The host may use huge pages for all memory; here a touched page must be one
+	 * page.
+	 */
 	madvise(room, size + 2 * HUGE_BYTES, MADV_NOHUGEPAGE);
 	fake_kvm.gmem_flags |= GUEST_MEMFD_FLAG_ALLOW_HUGE;
 	direct_huge();
@@ -865,7 +871,7 @@ static bool vmm_fits(uint64_t gpa)
 	return huge_agrees(slot->hva, slot->gmem_offset);
 }
 
-/* This text in one line is all that was said; "": nothing was. */
+/* Was this text, in one line, the only message?  "": there was none. */
 static bool said_only(const char *text)
 {
 	char said[1024] = "", *end;
@@ -896,7 +902,7 @@ static void case_huge(void)
 	must(guest_fits(2 * MIB) && vmm_fits(2 * MIB) && guest_fits(66 * MIB) &&
 	     vmm_fits(66 * MIB));
 	must(guest_byte(17) == 1 && guest_byte(3 * MIB + 17) == 2 && guest_byte(RAM - 1) == 3);
-	/* a page that is moved has all of its 2 MiB with it, and nothing else */
+	/* a page that is moved brings all of its 2 MiB along, and nothing else */
 	must(huge_allocated(0) == 0 && huge_allocated(2 * MIB) == 2);
 	for (uint64_t at = 0; at < RAM; at += MIB - PAGE) {
 		must_be_one(at, ram + at);
@@ -971,7 +977,7 @@ static const struct model_case {
 	const char *claim;
 	void (*run)(void);
 	bool permissive;
-	/* exit status 125 and this on stderr; or 0 */
+	/* exit status 125 and this text on stderr; or 0 */
 	const char *stops;
 } cases[] = {
 	{ "a block is moved, and guest and VMM share it", case_block_is_moved, false, NULL },

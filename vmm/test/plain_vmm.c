@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * plain_vmm MIB    a VMM that knows nothing of all this, for arm64: its guest
- *                  writes into each page of ordinary anonymous memory; says
- *                  "ready" when the VMM has read all of it, and lives on
+ * plain_vmm MIB    a VMM for arm64 that does not know offmap.  Its guest writes into
+ *                  each page of ordinary anonymous memory.  The VMM reads all of it,
+ *                  prints "ready", and lives on.
  *
- * Exit: 1 memory is not as the guest wrote it; 2 it could not be done.
+ * Exit: 1 memory is not as the guest wrote it; 2 the VM could not be made.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,11 +21,11 @@
 #include "page.h"
 
 #define RAM_GPA 0x40000000UL
-/* Nothing is there: a store to it is the end. */
+/* No memory is there: a store to it ends the guest. */
 #define END_GPA 0x8000UL
 #define PATTERN 0x0ff3a9c35a17UL
 
-/* x0: where to write, x1: how many pages, x2: of what size, x3: what, x4: the end */
+/* x0: where to write, x1: number of pages, x2: their size, x3: the value, x4: the end */
 __asm__(".pushsection .rodata\n"
 	".balign 4\n"
 	".globl guest_code, guest_code_end\n"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A VMM for offmap run, linked statically and with raw system calls: each case
- * is something that VMMs do.  It knows nothing of offmap.
+ * A VMM for offmap run, linked statically and with raw system calls: each case does what
+ * VMMs do.  It knows nothing of offmap.
  *
  *   run_vmm CASE [argument]
  *
@@ -35,7 +35,7 @@
 #define MIB (1UL << 20)
 #define RAM (8 * MIB)
 #define PAGE 4096UL
-/* where guests have their byte, and their code */
+/* the guest's byte, and its code */
 #define BYTE 0x3000
 #define CODE 0x1000
 
@@ -93,7 +93,7 @@ static uint8_t *new_ram(void)
 	return map_ram(RAM, MAP_PRIVATE);
 }
 
-/* What a line of a file of /proc/self says of an address; empty: nothing. */
+/* The line of a file of /proc/self for an address; empty: none. */
 static const char *line_of(const char *name, const void *addr)
 {
 	static char line[512];
@@ -119,7 +119,10 @@ static bool is_protected(const void *addr)
 }
 
 #ifdef __x86_64__
-/* A vCPU in real mode that runs code from CODE on, until it halts.  *out: what it sent. */
+/*
+ * A vCPU in real mode that runs code from CODE on, until it halts.  *out: the byte it
+ * sent.
+ */
 static void run_guest(const uint8_t *code, size_t size, uint8_t *ram, int *out)
 {
 	static int vcpu, vcpu_vm = -1;
@@ -167,7 +170,7 @@ static void run_exits(uint16_t times)
 	must(out >= 0);
 }
 
-/* What the guest has at BYTE; it leaves another there, which the VMM sees. */
+/* Returns the guest's byte at BYTE; the guest leaves another there, which the VMM sees. */
 static int guest_byte(uint8_t *ram)
 {
 	static const uint8_t code[] = {
@@ -184,7 +187,7 @@ static int guest_byte(uint8_t *ram)
 }
 #endif
 
-/* The guest is a program for x86: elsewhere it is enough that its memory is moved. */
+/* The guest is a program for x86; elsewhere it is enough that its memory is moved. */
 static void must_see(uint8_t *ram, int byte)
 {
 	must(is_protected(ram) && ram[BYTE] == byte);
@@ -209,7 +212,7 @@ static void case_raw(void)
 	must_run(ram);
 }
 
-/* As Firecracker and cloud-hypervisor: what is not listed kills. */
+/* As Firecracker and cloud-hypervisor: a call that is not listed kills. */
 static void case_allowlist(void)
 {
 	static const uint32_t calls[] = {
@@ -282,7 +285,7 @@ static void case_fork(void)
 	must_run(ram);
 }
 
-/* The address of RAM that was freed is used again. */
+/* A freed address of RAM is used again. */
 static void case_reuse(void)
 {
 	uint8_t *ram = new_ram();
@@ -311,7 +314,7 @@ static void case_dup(void)
 	must_run(ram);
 }
 
-/* It closes all that it does not know, and what it opens then is its own. */
+/* It closes all descriptors that it does not know, then opens its own. */
 static void case_closefrom(void)
 {
 	const char *dir = getenv("TMPDIR");
@@ -336,7 +339,7 @@ static void case_closefrom(void)
 	must_run(ram);
 }
 
-/* What was there before it was moved is not to be found where it was. */
+/* Old contents must not be found at their old place after the move. */
 static void case_scrub(void)
 {
 	static const char secret[] = "secret of the guest";
@@ -368,7 +371,7 @@ static void case_scrub(void)
 }
 
 /* A descriptor by a socket, as vhost-user passes them. */
-/* A back end doubles two bytes, by mappings as back ends have them. */
+/* A back end doubles two bytes, through mappings as back ends have them. */
 static pid_t start_back_end(int *ret_socket)
 {
 	int ends[2];
@@ -507,7 +510,7 @@ static void case_prealloc(void)
 	must(strstr(line_of("/proc/self/numa_maps", empty), "default"));
 }
 
-/* Huge pages, whose first holds the end of the guest's first MiB. */
+/* Huge pages, the first of which has the end of the guest's first MiB. */
 static void case_hugetlb(void)
 {
 	uint8_t *ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE,
@@ -551,7 +554,7 @@ static void case_map_over(void)
 	must_see(ram, 'f');
 }
 
-/* The guest is reset with a new VM, once while the old one is there. */
+/* The guest is reset with a new VM, once while the old VM exists. */
 static void case_new_vm(void)
 {
 	uint8_t *ram = new_ram();
@@ -572,7 +575,7 @@ static void case_new_vm(void)
 	must_run(ram);
 }
 
-/* Its own user from now on, as QEMU's -run-with user=. */
+/* It becomes another user, as with QEMU's -run-with user=. */
 static void case_setuid(void)
 {
 	uint8_t *ram = new_ram();
@@ -638,7 +641,7 @@ static void case_around(void)
 	must((int)ret == -ENOSYS);
 	must(syscall(SYS_ioctl | 0x40000000, vm, KVM_SET_USER_MEMORY_REGION, region) == -1 &&
 	     errno == ENOSYS);
-	/* a pointer that changes, a request with more bits */
+	/* a pointer whose data changes, a request with more bits */
 	must(!kvm_ioctl(vm, KVM_SET_USER_MEMORY_REGION | 1UL << 40, (uintptr_t)region));
 	must(is_protected((void *)(uintptr_t)region->userspace_addr));
 #else

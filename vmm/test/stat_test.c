@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What offmap stat makes of the kernel's counters and of KVM's lists. */
+/* Tests how offmap stat uses the kernel's counters and KVM's lists. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,7 +55,7 @@ static void test_counters(void)
 	is_int(counters_read(path_of("none"), &values), -ENOENT, "counters: no file");
 }
 
-/* Of stdout while it is in place. */
+/* The text that print() writes to stdout. */
 static char *printed(void (*print)(const struct stat_sample *sample),
 		     const struct stat_sample *sample)
 {
@@ -140,7 +140,7 @@ static void test_sample(void)
 	stat_free(&sample);
 }
 
-/* stat.c is here for what it prints. */
+/* Includes stat.c, to test how it prints. */
 int fail(int status, const char *format, ...)
 {
 	(void)format;

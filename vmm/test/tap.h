@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* One claim; what could be wrong with it comes as a format, or "". */
+/* Print the result of one claim. */
 void ok(bool good, const char *claim);
 void is_int(long long got, long long wanted, const char *claim);
 void is_str(const char *got, const char *wanted, const char *claim);

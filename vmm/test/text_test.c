@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What is read of /proc and debugfs, and what is not believed. */
+/* Tests the readers of /proc and debugfs, also with text that they must refuse. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

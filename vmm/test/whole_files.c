@@ -13,13 +13,13 @@
 #include "ptdump.h"
 #include "whole_files.h"
 
-/* A scan of all that a file claims to have would take for ever. */
+/* A scan of all that a file claims to have would never finish. */
 #define MAX_SCAN (4UL << 20)
 
 static const void *contents;
 static size_t contents_size;
 
-/* The linker has everybody call these, and a fuzzer opens files of its own. */
+/* The linker has all callers use these, as a fuzzer opens files of its own. */
 int __wrap_open(const char *path, int flags, ...);
 int __real_open(const char *path, int flags, ...);
 FILE *__wrap_fopen(const char *path, const char *mode);
@@ -68,7 +68,7 @@ int whole_file_ptdump(void)
 
 	if (err)
 		return err;
-	/* one that is read without an error has something in it */
+	/* a dump that is read without an error has mapped pages */
 	if (!ptdump_count_all(dump))
 		abort();
 	if (ptdump_count_mapped(dump, some, 6) > ptdump_count_all(dump))
