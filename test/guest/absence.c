@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * absence kcore KIND CONTROL     a secret in memory of that kind is not to be
- *                                found in RAM, one in the control is
- * absence ptdump KIND CONTROL    the direct map has no entry for any page of
- *                                that kind while it lives, and has afterwards;
- *                                for the control it always has
- * absence hwpoison KIND CONTROL  a poisoned page of that kind never comes
- *                                back, those around it do; the control's stays
- * absence clock KIND CONTROL     kvm-clock runs in a page of that kind, which is
- *                                as absent as if it did not; the control's
- *                                clock runs, and the control is found
- * absence hold KIND -- COMMAND   runs the command while such memory lives
+ * absence kcore KIND CONTROL     A scan of RAM does not find a secret in memory of that
+ *                                kind, and finds the control's.
+ * absence ptdump KIND CONTROL    The direct map has no entry for any page of that kind
+ *                                while the memory lives, and has one afterwards.  For
+ *                                the control it always has one.
+ * absence hwpoison KIND CONTROL  A poisoned page of that kind never comes back to the
+ *                                direct map, but its neighbours do.  The control's
+ *                                page stays there.
+ * absence clock KIND CONTROL     kvm-clock runs in a page of that kind, and the page
+ *                                stays absent.  The control's clock runs, and the scan
+ *                                finds the control's page.
+ * absence hold KIND -- COMMAND   Runs the command while such memory lives.
  *
- * Exit: 0 as claimed, 1 not so, 2 it cannot be told; hold: the command's.
+ * Exit: 0 as claimed, 1 not so, 2 unknown; hold: the exit status of the command.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,7 +31,7 @@
 #include "ptdump.h"
 #include "vmstat.h"
 
-/* Not a multiple of what a PMD maps. */
+/* Not a multiple of the pages that a PMD maps. */
 #define NR_PAGES 700
 #define POISONED_PAGE 333
 /* In the middle of a page; the secret is at its beginning. */
@@ -132,16 +133,16 @@ static int count_mapped(const uint64_t *pfns)
 }
 
 /*
- * Does the kernel keep free blocks of pages out of the direct map?  Then a page
- * is not back before its whole block is free, and wanted: closing the memory
- * here drops caches, which is asking for all.
+ * Does the kernel keep free blocks of pages out of the direct map?  Then a page comes
+ * back when its whole block is free and other memory is short.  Closing the memory here
+ * drops caches, which returns all free blocks.
  */
 static bool in_blocks(void)
 {
 	return vmstat("nr_nodirmap") > 0;
 }
 
-/* With debug_pagealloc=on the direct map lacks whatever is free. */
+/* With debug_pagealloc=on the direct map lacks all free pages. */
 static bool free_is_absent(void)
 {
 	char line[2048] = "";
@@ -186,7 +187,7 @@ static int ptdump(struct mem *mem)
 			     "it has all of them back after close");
 }
 
-/* 0 or what errno the file gives. */
+/* Returns 0 or the errno of the file. */
 static int put_pfn(const char *name, uint64_t pfn)
 {
 	FILE *file = fopen(name, "we");
@@ -203,7 +204,7 @@ static int poison(uint64_t pfn)
 {
 	int err = put_pfn(HWPOISON_FILE, pfn);
 
-	/* EBUSY: poisoned, but some user of it could not be told. */
+	/* EBUSY: the page is poisoned, but a user of it was not found. */
 	if (err && err != EBUSY) {
 		printf("%s: %s\n", HWPOISON_FILE, strerror(err));
 		return 2;
@@ -223,7 +224,7 @@ static int maps_pfn(uint64_t pfn)
 	return mapped;
 }
 
-/* The signal that ends who reads that page; 0: none, -1: it cannot be told. */
+/* The signal that kills a reader of the page; 0: none, -1: unknown. */
 static int signal_of_reader(const struct mem *mem, size_t page)
 {
 	volatile const uint8_t *at = mem->map + page * MEM_PAGE;
@@ -241,7 +242,7 @@ static int signal_of_reader(const struct mem *mem, size_t page)
 	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-/* Of memory with an error, whatever its kind, the VMM hears the same. */
+/* For poisoned memory of any kind the VMM gets the same signal and error. */
 static int hears_the_same(struct mem *mem)
 {
 	int sig[BOTH], err[BOTH], wrong = 0;
@@ -323,7 +324,7 @@ static int start_clock(struct mem *mem)
 	return 2;
 }
 
-/* A clock that was written has a version, an even one, and a scale. */
+/* A clock that KVM has written has a version, an even one, and a scale. */
 static bool clock_runs(const struct mem *mem)
 {
 	const uint32_t *clock = (void *)(mem->map + CLOCK_OFFSET);
@@ -393,7 +394,7 @@ int main(int argc, char **argv)
 	struct mem mem[BOTH];
 	int err;
 
-	/* What was said before a crash or a time limit is not to be lost. */
+	/* Write each line at once: a crash or a time limit must not lose it. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 4)
 		return usage();

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * What memory costs, kind by kind and turn by turn: populating it, and giving
- * it back.  Prints lines, see bench_line.h, with the works
+ * The cost of memory, kind by kind and turn by turn: populating it, and giving it back.
+ * Prints lines, see bench_line.h, with the works
  *
  *   touch   first touch through the user mapping
  *   fault   KVM maps it into a guest, KVM_PRE_FAULT_MEMORY
- *   again   touch of what is there already
+ *   again   touch of pages that exist
  *   punch   fallocate of the whole; MADV_DONTNEED of anonymous memory
  *   guest   a guest touches it first
  *   close   of populated memory
  *
  * bench MIB ROUNDS KIND...
  *
- * Kinds that the kernel does not have are left out.
+ * Skips kinds that the kernel does not have.
  *
- * Exit: 0; 2 when a kind of memory cannot be had.
+ * Exit: 0; 2 if a kind of memory cannot be allocated.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -41,7 +41,7 @@ static int set_registers(const struct tiny_vm *vm, uint64_t code_gpa, size_t pag
 
 int bench_guest_touch(struct tiny_vm *vm, size_t pages)
 {
-	/* where tiny_vm.c has its code, in the same page as the data of that */
+	/* tiny_vm.c has its code here, in the same page as its data */
 	const size_t offset = 0x800;
 	struct kvm_regs regs;
 	int err;

@@ -6,7 +6,7 @@
 
 #include "tiny_vm.h"
 
-/* The guest stores to each page of its memory, from the first on. */
+/* The guest stores to each page of its memory, from the first page on. */
 int bench_guest_touch(struct tiny_vm *vm, size_t pages);
 
 #endif

@@ -54,7 +54,10 @@ static void print_count(const char *name, int64_t from, int64_t to)
 		printf(",\"%s\":%" PRId64, name, to - from);
 }
 
-/* The clock is read last and first: the counters are not what is measured. */
+/*
+ * Reads the clock after the counters at the start, and before them at the end.  So the
+ * time does not include reading the counters.
+ */
 struct bench_reading bench_start(void)
 {
 	struct bench_reading at = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A measurement, and the line of JSON that says what came of it.  What the
- * members mean is in docs/bench.md.
+ * A measurement, and the line of JSON that reports it.  docs/bench.md tells the meaning
+ * of the members.
  */
 #ifndef GUEST_BENCH_LINE_H
 #define GUEST_BENCH_LINE_H
@@ -22,7 +22,7 @@ struct bench_reading bench_start(void);
 void bench_stop(struct bench_reading from, const char *work, const char *kind,
 		int round, size_t pages);
 
-/* For main(): no limit to locked memory, and at the end all is written. */
+/* For main(): no limit to locked memory, and output that is flushed at the end. */
 int bench_begin(void);
 int bench_end(void);
 

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
- * What memory out of the direct map leaves to others, and others to it.  Prints
- * lines, see bench_line.h.
+ * The memory that memory out of the direct map leaves to others, and the reverse.
+ * Prints lines, see bench_line.h.
  *
  * bench_room fragmented ROUNDS KIND...
- *	Nowhere is a whole block free.  A process takes memory of a kind until
- *	the OOM killer ends it; the work is "room", and pages are what it got.
+ *	No whole block is free.  A process takes memory of a kind until the OOM
+ *	killer ends it.  The work is "room", and pages are the memory it got.
  * bench_room after ROUNDS KIND...
- *	90 % of the memory are touched as anonymous memory: the work "hog" of
- *	the kind "fresh", and of each KIND after 80 % of the memory have been of
- *	that kind, and are free again.
+ *	A process touches 90 % of the memory as anonymous memory: the work "hog".
+ *	Its kind is "fresh" first.  Then it is each KIND, after 80 % of the memory
+ *	have been of that kind, and are free again.
  * bench_room back MIB KIND
- *	As much memory of that kind is used and freed, then nothing happens for
- *	a while; then the same once more, and others want all memory at once.
- *	Lines "sample" say all 50 ms where memory is.
+ *	As much memory of that kind is used and freed, then nothing happens for a
+ *	while.  The same happens again, and others take all memory at once.  Each
+ *	50 ms a line "sample" tells where the memory is.
  *
- * Exit: 0; 2 when it cannot be done.
+ * Exit: 0; 2 on failure.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -40,7 +40,7 @@ static int fail(const char *what)
 	return 2;
 }
 
-/* The child goes first when memory runs out, its parent never. */
+/* The OOM killer takes the child first, and its parent never. */
 static int set_oom_score(const char *score)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
@@ -74,7 +74,7 @@ static int use(const struct mem_kind *kind, size_t pages)
 	return 0;
 }
 
-/* Every other page of most of the memory stays in use. */
+/* Keeps every other page of most of the memory in use. */
 static int fragment(struct mem *filler)
 {
 	size_t pages = meminfo_pages("MemFree") / 8 * 7;
@@ -159,7 +159,7 @@ static int after(const struct mem_kind **kinds, int rounds)
 	return 0;
 }
 
-/* A process of its own: what is watched does not wait for it. */
+/* The sampler is a process of its own, so that the work does not wait for it. */
 static pid_t sampler(const char *kind)
 {
 	const struct timespec pause = { .tv_nsec = 50 * MS };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What everybody else pays.  Prints lines, see bench_line.h, of the kind
- * "system":
+ * The cost for programs that use ordinary memory.  Prints lines, see bench_line.h, of the
+ * kind "system":
  *
  *   fork_exec    a child that runs this program, which ends at once
  *   anon_fault   first touch of anonymous memory
@@ -12,7 +12,7 @@
  *
  * bench_system ROUNDS
  *
- * Exit: 0; 2 when it cannot be done.
+ * Exit: 0; 2 on failure.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -97,7 +97,7 @@ static int file(int round)
 	return 0;
 }
 
-/* Returns what it has read to the other end, until that is closed. */
+/* Sends each byte back to the other end, until that is closed. */
 static void answer(int in, int out)
 {
 	char byte;

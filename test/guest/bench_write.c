@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * What it costs to fill fresh guest memory.  Prints lines, see bench_line.h:
+ * The cost of filling fresh guest memory.  Prints lines, see bench_line.h:
  *
  *   memcpy           into a mapping of plain guest_memfd
  *   write4K, write64K, write2M
- *                    pwrite() of blocks of that size, into guest_memfd with
- *                    WRITE that is in the direct map (plain) or not (gmem_mmap)
+ *                    pwrite() of blocks of that size, into guest_memfd with WRITE
+ *                    in the direct map (plain), and out of it (gmem_mmap)
  *
  * bench_write MIB ROUNDS
  *
- * Exit: 0; 2 when it cannot be done.
+ * Exit: 0; 2 on failure.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static const struct {
 	{ "write4K", 4 << 10 }, { "write64K", 64 << 10 }, { "write2M", BLOCK_MAX },
 };
 
-/* Filled once: what is measured is where it goes. */
+/* Filled once: the cost of the target is measured. */
 static uint8_t source[BLOCK_MAX];
 
 static int by_memcpy(size_t bytes, int round)

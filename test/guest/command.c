@@ -10,7 +10,7 @@ int command_run(char **command)
 	int status;
 	pid_t pid;
 
-	/* or the child has it as well, and prints it again */
+	/* or the child prints the buffered output again */
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Two VMs write a fresh random secret each into their memory, one on plain
- * guest_memfd, one out of the direct map.  Then all that the kernel's direct
- * map shows is searched for both.
+ * Two VMs write a fresh random secret each into their memory, one on plain guest_memfd,
+ * one out of the direct map.  Then both secrets are looked for in all RAM that the
+ * kernel's direct map shows.
  *
- * demo --swap gives each VM the memory of the other, and so has to fail: it
- * proves that both verdicts can be had.
+ * demo --swap gives each VM the memory of the other, and so has to fail.  It proves that
+ * both verdicts are possible.
  *
- * Exit: 0 as promised; 1 the protected secret was found, or the plain one was
- * not; 2 the demo could not be given.
+ * Exit: 0 as promised; 1 the protected secret was found, or the plain one was not;
+ * 2 the demo could not run.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -43,7 +43,7 @@ static struct {
 struct guest {
 	struct tiny_vm vm;
 	struct secret secret;
-	/* Where its secret really is. */
+	/* The place of its secret. */
 	uint64_t phys;
 };
 
@@ -58,7 +58,7 @@ static int cannot(const struct tiny_vm *vm, int kind, int err)
 	return 2;
 }
 
-/* Somewhere in the memory, aligned, clear of the last word of the page. */
+/* A random place in the memory: aligned, and clear of the last word of the page. */
 static uint64_t secret_offset(const struct secret *secret)
 {
 	uint64_t page = secret->a[0] % (VM_BYTES / PAGE);
@@ -81,7 +81,7 @@ static int start_guest(struct guest *guest, int kind)
 	if (err)
 		return cannot(&guest->vm, kind, err);
 	offset = secret_offset(&guest->secret);
-	/* The page is touched, next to the secret, only to learn its frame. */
+	/* Touch the page, next to the secret, only to learn its frame. */
 	page = guest->vm.mem + offset / PAGE * PAGE;
 	page[PAGE - 1] = 1;
 	guest->vm.step = "/proc/self/pagemap";
@@ -105,7 +105,7 @@ static void print_head(const struct kcore_result *result)
 	       "secret is at", "secret found at", "verdict");
 }
 
-/* 0 if this VM's line says what it should. */
+/* 0 if the line of this VM is as promised. */
 static int print_guest(int kind, const struct guest *guest,
 		       const struct kcore_result *result)
 {
@@ -114,7 +114,7 @@ static int print_guest(int kind, const struct guest *guest,
 	const char *verdict;
 	int wrong = 0;
 
-	/* If copies are about, the guest's own page is the one to show. */
+	/* If the scan found copies, too, shows the guest's own page. */
 	for (size_t i = 0; i < result->nr_finds; i++)
 		if (result->find[i].secret == (size_t)kind &&
 		    result->find[i].phys == guest->phys)
@@ -237,7 +237,7 @@ int main(int argc, char **argv)
 	err = run_demo(guests);
 	for (int kind = 0; kind < KINDS; kind++)
 		tiny_vm_destroy(&guests[kind].vm);
-	/* A table that nobody got is no demo. */
+	/* The demo fails if its table cannot be printed. */
 	if (fflush(stdout) || ferror(stdout)) {
 		perror("demo: cannot print");
 		return 2;

@@ -94,14 +94,14 @@ static void check_inside(bool is_protected, bool in_blocks)
 	CLAIM(counter("primed") >= counter("checked_primed"));
 	if (in_blocks)
 		/*
-		 * They were out of the direct map before anybody asked; what
-		 * else was allocated meanwhile is not what is checked.
+		 * Pages of blocks were out of the direct map before their allocation.
+		 * Other pages that were allocated meanwhile are not checked.
 		 */
 		CLAIM(counter("primed_cpu_reads") <=
 		      counter("cpus") *
 		      (counter("primed") - counter("checked_primed")));
 	else
-		/* Without it there would be nothing stale for a TLB to keep. */
+		/* Only a primed TLB can keep a stale entry. */
 		CLAIM(counter("primed_cpu_reads") >= counter("cpus") * NR_PAGES);
 	CLAIM(counter("checked") >= counter("inside"));
 	CLAIM(counter("out_of_range") == 0);
@@ -116,7 +116,7 @@ static void check_inside(bool is_protected, bool in_blocks)
 static void check_freed(bool is_protected, bool has_content, bool in_blocks)
 {
 	if (in_blocks) {
-		/* They are for the next owner of such memory. */
+		/* The pages stay out for the next owner of such memory. */
 		CLAIM(counter("not_restored") >= NR_PAGES);
 		CLAIM(counter("restored") == 0);
 		return;
@@ -167,7 +167,7 @@ int main(int argc, char **argv)
 			mem_kind_names());
 		return 2;
 	}
-	/* What was said before a crash or a time limit is not to be lost. */
+	/* Write each line at once: a crash or a time limit must not lose it. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (mem_no_limit())
 		return 2;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * faults FUNCTION    makes that function of the kernel fail while memory out
- *                    of the direct map is asked for, and looks at what is left
+ * faults FUNCTION    Makes that function of the kernel fail while memory out of the
+ *                    direct map is allocated, and looks for leftovers.
  *
- * Whatever fails on the way in: the caller gets ENOMEM, nothing stays out of
- * the direct map, nothing leaks, and the memory is to be had when the failures
- * have ended.  A user who touches such memory meanwhile waits.
+ * Whatever function fails on the way in, the caller gets ENOMEM.  No page stays out of
+ * the direct map, and none leaks.  When the failures have ended the memory can be
+ * allocated.  A user who touches such memory meanwhile waits.
  *
- * Exit: 0 as claimed, 1 not so, 2 it cannot be told.
+ * Exit: 0 as claimed, 1 not so, 2 unknown.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 #define ENOMEM_RETURNED "0xfffffffffffffff4"
 #define FAIL "/sys/kernel/debug/fail_function/"
 
-/* Free pages come and go in batches of the CPUs; a leak would be ROUNDS. */
+/* Free pages move in batches of the CPUs; a leak would be ROUNDS. */
 #define SLACK (ROUNDS / 2)
 
 static int put(const char *file, const char *value)
@@ -46,8 +46,8 @@ static int put(const char *file, const char *value)
 }
 
 /*
- * times -1 is without end, 0 is not at all.  For all tasks: in a kprobe, which
- * is what this is made of, fault injection does not know the task.
+ * times -1 is without end, 0 is never.  It fails for all tasks: fault injection does not
+ * know the task in a kprobe, by which a function is made to fail.
  */
 static int fail(const char *times)
 {
@@ -70,7 +70,7 @@ static int claim(bool holds, const char *what)
 	return !holds;
 }
 
-/* How many pages the direct map has at all; or -1. */
+/* The number of pages that the direct map has; or -1. */
 static long mapped_pages(void)
 {
 	uint64_t top = sysconf(_SC_PHYS_PAGES) * 2;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * faults_nth alloc       makes each allocation fail, one at a time, in the
- *                        life of a VM that is out of the direct map
- * faults_nth FUNCTION    the same with each call of an annotated function
+ * faults_nth alloc       In the life of a VM out of the direct map, makes each
+ *                        allocation fail, one at a time.
+ * faults_nth FUNCTION    Makes each call of an annotated function fail so.
  *
- * The life is taken apart: VM and memory are made, memory is allocated, touched,
- * written, used by the guest, punched out, given up, and put back into the direct
- * map.  Each part runs with its first, second, ... allocation or call failing,
- * until there was none left to fail.  It may succeed or say ENOMEM; afterwards
- * nothing has leaked and nothing stays out of the direct map.
+ * The life has parts.  VM and memory are made; memory is allocated, touched, written,
+ * used by the guest, punched out, freed, and put back into the direct map.  Each part
+ * runs with its first, second, ... allocation or call failing, until no failure is left.
+ * It may succeed or return ENOMEM.  Afterwards no memory has leaked, and none stays out
+ * of the direct map.
  *
- * Exit: 0 as claimed, 1 not so, 2 it cannot be told.
+ * Exit: 0 as claimed, 1 not so, 2 unknown.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,11 +37,11 @@
 #define DEBUG "/sys/kernel/debug/"
 #define FAIL DEBUG "fail_function/"
 #define ENOMEM_RETURNED "0xfffffffffffffff4"
-/* What the rest of the system has more or less of, from one moment to the next. */
+/* The rest of the system may use this much more or less from one moment to the next. */
 #define NOISE_PAGES 150
 
 static const char *function;
-/* Of this thread; opening it would be a thing to fail. */
+/* Of this thread.  It stays open, as opening could fail by injection. */
 static int fail_nth;
 static unsigned int injected;
 static int wrong;
@@ -120,7 +120,7 @@ static void set_fail_nth(unsigned int nth)
 	}
 }
 
-/* In a kprobe fault injection does not know the task: the function has its own. */
+/* In a kprobe fault injection does not know the task, so a function has its own count. */
 static void arm(unsigned int nth)
 {
 	if (!function) {
@@ -131,7 +131,7 @@ static void arm(unsigned int nth)
 	put(FAIL "times", "1");
 }
 
-/* Has it failed? */
+/* Was a failure injected? */
 static bool disarm(void)
 {
 	unsigned int left;
@@ -227,14 +227,14 @@ static const struct part {
 };
 #define NR_PARTS (sizeof(parts) / sizeof(parts[0]))
 
-/* One life up to a part, which has a failure; was there one? */
+/* Lives up to a part, in which a failure is injected.  Was there one? */
 static bool run_part(const struct part *part, unsigned int nth, unsigned int *failed)
 {
 	struct tiny_vm vm = { -1, -1, -1, -1, .step = "nothing" };
 	bool hit;
 	int err;
 
-	/* What goes back in the end has to be out of the map to begin with. */
+	/* Memory that is put back must be out of the map first. */
 	if (part->act == drop && (create(&vm) || allocate(&vm)))
 		exit(2);
 	if (part->act == drop)
@@ -272,7 +272,7 @@ static long mapped_pages(void)
 	return mapped;
 }
 
-/* Every STEPth failure. */
+/* Injects every STEPth failure. */
 static void run_all(unsigned int step)
 {
 	for (size_t i = 0; i < NR_PARTS; i++) {
@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 	}
 	function = strcmp(argv[1], "alloc") ? argv[1] : NULL;
 	prepare();
-	/* What is made once and kept is not lost: that happens the first time. */
+	/* The first life allocates objects that are made once and kept: they are no leak. */
 	for (size_t i = 0; i < NR_PARTS; i++)
 		run_part(&parts[i], 1, &failed);
 	mapped = mapped_pages();

@@ -26,7 +26,7 @@ static int poke(const char *file, const char *value)
 	return err;
 }
 
-/* KASAN's quarantine is emptied of a cache that is shrunk, and in no other way. */
+/* Shrinking a cache is the only way to empty KASAN's quarantine of it. */
 static int shrink_slabs(void)
 {
 	glob_t caches;
@@ -73,8 +73,8 @@ static bool kernel_has(const char *name)
 }
 
 /*
- * KASAN has a page of its own for eight of vmalloc().  It stays when these are free
- * until their addresses are, which no system call asks for.
+ * KASAN has a page of its own for eight pages of vmalloc().  It stays when these are
+ * free, until their addresses are reused; no system call frees those.
  */
 static int64_t pages_of_shadow(void)
 {
@@ -95,8 +95,8 @@ static int64_t pages_of_shadow(void)
 }
 
 /*
- * KASAN keeps each new stack of an allocation or of a free for good, and each way in
- * which something fails has its own.
+ * KASAN keeps each new stack of an allocation or of a free for good.  Each injected
+ * failure can have its own stack.
  */
 static int64_t pages_of_stacks(void)
 {

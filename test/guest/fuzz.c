@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * System calls on guest_memfd in random order, from several threads, each with
- * VMs of its own, against a model of what has to come of them: contents, errors,
- * and that what is out of the direct map is absent from it.
+ * Makes system calls on guest_memfd in random order, from several threads, each with VMs
+ * of its own.  A model predicts contents and errors.  Memory that is out of the direct map
+ * must be absent from it.
  *
  * fuzz [-s SEED] [-t SECONDS] [-n CASES] [-j THREADS] [-l flag|write|punch] [-v]
  *
- * Everything a case does follows from its seed; cases of a run count up from
- * SEED.  What is found is printed with the command that repeats it.  Besides the
- * threads runs one that uses their files in ways which change no contents.
+ * A case follows from its seed alone; cases of a run count up from SEED.  A finding is
+ * printed with the command that repeats it.  Another thread uses the files in ways that
+ * change no contents.
  *
- * -l lies to the model, which has to notice: about the flag that takes memory
- * out of the direct map, about what was written, about holes.
+ * -l lies to the model, which must notice.  The lie is about the flag that takes memory
+ * out of the direct map, about written data, or about holes.
  *
- * Exit: 0 nothing found, 1 something found, 2 it cannot be told.
+ * Exit: 0 nothing found, 1 something found, 2 unknown.
  */
 #include <inttypes.h>
 #include <stdio.h>

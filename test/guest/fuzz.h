@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A case of the fuzzer: one or two VMs, some guest_memfds, and a model of what
- * is in them.  All that it does follows from its seed.
+ * A case of the fuzzer: one or two VMs, some guest_memfds, and a model of their contents.
+ * Its actions follow from its seed alone.
  */
 #ifndef GUEST_FUZZ_H
 #define GUEST_FUZZ_H
@@ -22,7 +22,7 @@
 #define FUZZ_VMS 2
 #define FUZZ_SLOTS 6
 
-/* Lies of the fuzzer to itself, to see that it notices. */
+/* Lies of the fuzzer to itself, to test that it notices. */
 enum fuzz_lie { LIE_NONE, LIE_FLAG, LIE_WRITE, LIE_PUNCH, NR_LIES };
 
 struct fuzz_map {
@@ -34,7 +34,7 @@ struct fuzz_map {
 };
 
 struct fuzz_file {
-	/* There is a file as long as it has a descriptor or a mapping. */
+	/* The file exists as long as it has a descriptor or a mapping. */
 	int fd;
 	int vm;
 	uint64_t flags;
@@ -73,24 +73,24 @@ struct fuzz {
 	uint64_t random;
 	enum fuzz_lie lie;
 	bool verbose;
-	/* A case that is not done by then goes to its end at once; 0 is never. */
+	/* A case that is not done by then ends early; 0 is never. */
 	time_t deadline;
-	/* What it has found, an empty text if nothing. */
+	/* The finding; "" if there is none. */
 	char found[256];
 	const char *operation;
 	struct fuzz_vm vm[FUZZ_VMS];
 	struct fuzz_file file[FUZZ_FILES];
 	struct kcore *kcore;
 	struct fuzz_counts count;
-	/* For those who look at files and mappings from other threads. */
+	/* For other threads that look at files and mappings. */
 	pthread_mutex_t lock;
 };
 
-/* Once for each thread that runs cases; 0 or -errno. */
+/* Call it once for each thread that runs cases; 0 or -errno. */
 int fuzz_init(struct fuzz *fuzz);
-/* Runs a case to its end, or until something is found. */
+/* Runs a case to its end, or until it finds something. */
 void fuzz_case(struct fuzz *fuzz, uint64_t seed);
-/* From another thread: use its files in ways that change no contents. */
+/* Uses the case's files from another thread, in ways that change no contents. */
 void fuzz_disturb(struct fuzz *fuzz, uint64_t *random);
 
 uint64_t fuzz_random(uint64_t *state);

@@ -90,7 +90,7 @@ static bool lives(const struct fuzz_file *file)
 	return file->fd >= 0 || is_mapped(file);
 }
 
-/* Of those that have one. */
+/* A random file that has a descriptor. */
 static struct fuzz_file *some_file(struct fuzz *f)
 {
 	size_t first = below(f, FUZZ_FILES);
@@ -115,7 +115,7 @@ static struct fuzz_map *some_map(struct fuzz *f, struct fuzz_file **ret_file)
 	return NULL;
 }
 
-/* Of the map; most have memory behind them. */
+/* A random page of the map; most have memory behind them. */
 static size_t some_page(struct fuzz *f, const struct fuzz_file *file,
 			const struct fuzz_map *map)
 {
@@ -211,7 +211,7 @@ static void op_create(struct fuzz *f)
 	bool valid;
 
 	size = (1 + below(f, FUZZ_MAX_PAGES)) * PAGE;
-	/* What is done to its beginning is done to a part of a large folio. */
+	/* An operation on the file's beginning is then one on a part of a large folio. */
 	if (flags & HUGE && !one_in(f, 4))
 		size += HUGE_BYTES;
 	if (one_in(f, 16))
@@ -294,7 +294,7 @@ static bool is_there(const struct fuzz_file *file, size_t page)
 	       file->flags & GUEST_MEMFD_FLAG_INIT_SHARED;
 }
 
-/* 0, or the signal that the access gave; the data is copied to or from @with. */
+/* 0, or the signal that the access raised.  Copies the data to or from @with. */
 static int touch(uint8_t *at, uint8_t *with, size_t length, bool write)
 {
 	uint8_t *volatile to = write ? at : with;
@@ -364,7 +364,7 @@ static void op_touch(struct fuzz *f)
 		compare(f, file, at, data, length);
 }
 
-/* As the kernel does: page by page of the file, each copied twice. */
+/* Writes as the kernel does: page by page of the file, each copied twice. */
 static void model_write(struct fuzz *f, struct fuzz_file *file, size_t at,
 			const uint8_t *from, size_t length)
 {
@@ -383,7 +383,7 @@ static void model_write(struct fuzz *f, struct fuzz_file *file, size_t at,
 	}
 }
 
-/* What there is to copy: memory of our own, or of a file; *ret_model is the same. */
+/* A random source: our own memory, or that of a file.  *ret_model has the same data. */
 static size_t source(struct fuzz *f, uint8_t *own, size_t length,
 		     uint8_t **ret_from, const uint8_t **ret_model)
 {
@@ -564,9 +564,9 @@ static void op_guest(struct fuzz *f)
 	err = tiny_vm_plant(&vm->tiny, &secret,
 			    slot->gpa - TINY_VM_GPA + page * PAGE + offset);
 	/*
-	 * Private memory is out of reach, as it has no attribute.  A file that
-	 * cannot be mapped is not the guest's shared memory.  That is at the slot's
-	 * address in user space, where these slots have nothing.
+	 * Private memory is out of reach, as it has no attribute.  A file that cannot be
+	 * mapped is not the guest's shared memory.  Shared memory is at the slot's
+	 * address in user space, where these slots have no mapping.
 	 */
 	if ((file->flags & TINY_VM_SHARED) != TINY_VM_SHARED)
 		return;
@@ -619,7 +619,7 @@ static void op_madvise(struct fuzz *f)
 		found(f, "MADV_DONTNEED: errno %d", errno);
 }
 
-/* A caller that pins pages does not get these. */
+/* A caller that pins pages must not get these pages. */
 static void op_pin(struct fuzz *f)
 {
 	struct fuzz_file *file;
@@ -651,7 +651,7 @@ static bool all_zero(const uint8_t *data)
 	return true;
 }
 
-/* What the direct map shows is the page, or nothing at all. */
+/* The direct map must show this page's data, or zeroes. */
 static void op_kcore(struct fuzz *f)
 {
 	struct fuzz_file *file;
@@ -663,7 +663,7 @@ static void op_kcore(struct fuzz *f)
 	if (!map || !is_there(file, map->first + page) ||
 	    touch(map->at + page * PAGE, &byte, 1, false))
 		return;
-	/* Others unmap it at times. */
+	/* Other threads unmap it at times. */
 	if (pagemap_pfn(map->at + page * PAGE, &pfn))
 		return;
 	if (kcore_read_frames(f->kcore, pfn, 1, data)) {
@@ -739,13 +739,13 @@ static void check_file(struct fuzz *f, struct fuzz_file *file,
 	}
 }
 
-/* All contents, and what page tables say of all pages. */
+/* Checks all contents, and the page tables for all pages. */
 static void check_all(struct fuzz *f)
 {
 	struct ptdump *dump;
 
 	f->operation = "check";
-	/* Pages have to be there for the dump to be of any use. */
+	/* Allocate all pages, so that the dump of the page tables tells about each. */
 	for (int i = 0; i < FUZZ_FILES; i++)
 		if (f->file[i].fd >= 0)
 			fallocate(f->file[i].fd, FALLOC_FL_KEEP_SIZE, 0,

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * heartbeat [PULSE]    beats on every CPU until it is killed; at each beat a
- *                      character goes to PULSE: the number of an I/O port, or
- *                      "semihosting", which QEMU has on arm64
+ * heartbeat [PULSE]    Beats on every CPU until it is killed.  At each beat it writes a
+ *                      character to PULSE: the number of an I/O port, or "semihosting",
+ *                      which QEMU has on arm64.
  *
- * At each beat it visits all other CPUs, with an interrupt to each that is idle.
- * QEMU's TCG may lose an interrupt, the timer's too, and such a CPU then sleeps
- * until another interrupt comes.  lab/boot sees by the characters that the VM is
- * alive: see docs/lab.md.
+ * At each beat it visits all other CPUs, which interrupts each idle CPU.  QEMU's TCG may
+ * lose an interrupt, also that of the timer.  Such a CPU sleeps until another interrupt
+ * comes.  The characters tell lab/boot that the VM is alive: see docs/lab.md.
  *
- * Exit: 2 it cannot be done.
+ * Exit: 2 on failure.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +29,7 @@ static void visit(int cpu)
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	/* fails for one that is offline */
+	/* fails for a CPU that is offline */
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
@@ -92,7 +91,7 @@ static void beat(int self, int cpus, const struct pulse *pulse)
 	}
 }
 
-/* Before all tests, and whatever they do with memory. */
+/* Runs before all tests, whatever they do with memory. */
 static void take_precedence(void)
 {
 	const struct sched_param first = { .sched_priority = 1 };

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * hibernate_late KIND   memory of that kind is made when hibernation has begun
+ * hibernate_late KIND   Makes memory of that kind after hibernation has begun.
  *
- * The process that hibernates by /dev/snapshot is not frozen with the others.  It
- * makes the memory after the kernel was asked whether it can hibernate, and before
- * the image.
+ * The process that hibernates by /dev/snapshot is not frozen with the others.  It makes
+ * the memory after the kernel has checked whether it can hibernate, and before the image.
+ * Needs "freezer" in /sys/power/pm_test: then the kernel goes as far as the image, and
+ * reports success.
  *
- * Needs "freezer" in /sys/power/pm_test: the kernel goes as far as the image then, and
- * says that all is well.
- *
- * Exit: 0 refused as busy, and not without such memory; 1 not so, 2 it cannot be told.
+ * Exit: 0 refused as busy, and not without such memory; 1 not so, 2 unknown.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +39,7 @@ static int make_image(int snapshot)
 	return err;
 }
 
-/* What comes of an image where KIND, if there is one, is made late. */
+/* The result of an image where KIND, if there is one, is made late. */
 static int try(const struct mem_kind *kind)
 {
 	struct mem mem;

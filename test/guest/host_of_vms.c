@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * A host whose VMs have memory outside the direct map that comes and goes page by page:
- * what of it is outside, and is of no use to anybody.
+ * A host whose VMs populate and punch memory outside the direct map page by page.  Measures
+ * how much of the memory outside the direct map nobody can use.
  *
  * host_of_vms host PERCENT STEPS
- *	eight VMs, each in a process, populate and punch pages at random.  Together
- *	they hold that part of MemAvailable.  Seven die, and what they held comes back
+ *	Eight VMs, each in a process, populate and punch pages at random.  Together
+ *	they hold that part of MemAvailable.  Seven die, and their memory comes back.
  * host_of_vms lives PERCENT STEPS
- *	the same, but each VM dies several times, and another takes its place
+ *	As host, but each VM dies several times, and another takes its place.
  * host_of_vms huge PERCENT STEPS
- *	lives, with folios of 2 MiB: what a VM populates comes with its surroundings
+ *	As lives, with folios of 2 MiB: populating a page populates its surroundings.
  * host_of_vms balloon MIB STEPS
- *	one VM with a file of that size punches pages at random and populates others
+ *	One VM with a file of that size punches pages at random and populates others.
  * host_of_vms nodes MIB STEPS
- *	a VM bound to node 0, one bound to node 1, one with half of its file on each
+ *	A VM bound to node 0, one bound to node 1, and one with half of its file on each.
  *
- * STEPS are of all VMs together.  Of a file three quarters are populated.
+ * STEPS is the sum for all VMs.  Three quarters of a file are populated.
  *
- * Exit: 0 as claimed, 1 not so, 2 it cannot be told, 4 not on this machine.
+ * Exit: 0 as claimed, 1 not so, 2 unknown, 4 not on this machine.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -48,15 +48,18 @@
 struct outside {
 	/* In blocks, by the counter of the kernel. */
 	int64_t counted;
-	/* Free, but for the owner of the block alone; 0 if the kernel does not count it. */
+	/* Free, but only for the owner of the block; 0 if the kernel does not count it. */
 	int64_t holes;
-	/* What the page tables lack that they had at the start. */
+	/* Pages that the page tables had at the start and lack now. */
 	int64_t by_tables;
 };
 
 struct neighbour {
 	pid_t pid;
-	/* A byte comes when it has done its steps, and an end when it is dead. */
+	/*
+	 * Yields a byte when the VM has done its steps, and an end of file when it is
+	 * dead.
+	 */
 	int done;
 };
 
@@ -68,7 +71,7 @@ static struct {
 /* Of all guest_memfds. */
 static uint64_t more_flags;
 
-/* Of each VM, how many pages it held in the end. */
+/* How many pages each VM held in the end. */
 static volatile int64_t *held;
 
 static int claim(int holds, const char *what)
@@ -94,7 +97,7 @@ static int write_to(const char *path, const char *text)
 	return 0;
 }
 
-/* What is free is back afterwards, and counters are exact. */
+/* Puts free memory back into the map, and makes the counters exact. */
 static int settle(void)
 {
 	int ret = write_to("/proc/sys/vm/drop_caches", "3");
@@ -161,7 +164,7 @@ static int look(struct outside *ret, const char *when)
 	return 0;
 }
 
-/* The counter lacks pages that have left one by one, which only the page tables show. */
+/* The counter lacks pages that have left one by one; only the page tables show these. */
 static int64_t unused(const struct outside *now, int64_t live)
 {
 	int64_t most = now->counted > now->by_tables ? now->counted : now->by_tables;
@@ -201,7 +204,7 @@ static int run_vm(struct random_vm *vm, uint64_t id, size_t live, size_t steps)
 	return ret ? ret : random_vm_churn(vm, steps);
 }
 
-/* Lives on after its steps until it is told to die, which is when @die ends. */
+/* Lives on after its steps until it must die, which is when @die ends. */
 static int be_neighbour(int id, size_t live, size_t steps, int done, int die)
 {
 	struct random_vm vm;
@@ -214,7 +217,7 @@ static int be_neighbour(int id, size_t live, size_t steps, int done, int die)
 	if (write(done, &byte, 1) != 1 || read(die, &byte, 1) != 0)
 		return failed("host_of_vms: pipe");
 	ret = random_vm_check(&vm);
-	/* Some leave it to the kernel. */
+	/* Odd VMs leave it to exit. */
 	if (id % 2)
 		random_vm_close(&vm);
 	return ret;
@@ -239,7 +242,7 @@ static int start_neighbour(struct neighbour *ret, int id, size_t live, size_t st
 	return 0;
 }
 
-/* 0 when each of them has done its steps. */
+/* 0 when each neighbour has done its steps. */
 static int wait_for(const struct neighbour *neighbours)
 {
 	char byte;
@@ -273,7 +276,7 @@ static int claim_used(int64_t live)
 	       claim(now.counted >= live / 2, "most of it has left the map in blocks");
 }
 
-/* Holes in blocks of the survivor are of use to the survivor. */
+/* The survivor can still use the holes in its own blocks. */
 static int claim_few_stuck(int64_t live, int64_t freed)
 {
 	struct outside now;
@@ -334,7 +337,7 @@ static int survive(struct random_vm *vm, const struct neighbour *neighbours, int
 	return ret;
 }
 
-/* The part of each VM. */
+/* The number of pages of each VM. */
 static size_t live_pages(unsigned int percent)
 {
 	size_t live = meminfo_pages("MemAvailable") * percent / 100 / VMS;
@@ -367,7 +370,7 @@ static int host(unsigned int percent, size_t steps)
 	return ret | claim_all_back();
 }
 
-/* One after the other, not all for as long. */
+/* VMs live one after the other, for different times. */
 static int live_often(int id, size_t live, size_t steps)
 {
 	struct random_vm vm;
@@ -449,7 +452,7 @@ static int bind_to(const struct random_vm *vm, size_t from, size_t nr, int node)
 	return 0;
 }
 
-/* Adds what of a range is populated to @live, if that is where it is to be. */
+/* Adds the populated pages of a range to @live.  Claims that they are on @node. */
 static int count_on_node(const struct random_vm *vm, size_t from, size_t nr, int node,
 			 int64_t *live)
 {
@@ -461,7 +464,7 @@ static int count_on_node(const struct random_vm *vm, size_t from, size_t nr, int
 
 		if (!vm->is_there[i])
 			continue;
-		/* It moves nothing, as it is told no node. */
+		/* This only asks where the page is, as no node is given. */
 		if (syscall(SYS_move_pages, 0, 1L, &page, NULL, &status, 0))
 			return failed("host_of_vms: move_pages");
 		elsewhere += status != node;
@@ -470,7 +473,7 @@ static int count_on_node(const struct random_vm *vm, size_t from, size_t nr, int
 	return claim(!elsewhere, "all of the pages are on the node that they are bound to");
 }
 
-/* By node, with as many VMs on each. */
+/* Claims for each node; each has as many VMs. */
 static int claim_by_node(const int64_t *live, int vms, const char *when)
 {
 	struct outside now;
@@ -491,7 +494,7 @@ static int claim_by_node(const int64_t *live, int vms, const char *when)
 	return wrong;
 }
 
-/* VM 0 and VM 1 on these nodes, VM 2 on both, all in turns. */
+/* VM 0 and VM 1 are on these nodes, and VM 2 on both, all in turns. */
 static int run_on_nodes(struct random_vm *vms, size_t nr_pages, size_t steps)
 {
 	size_t half = nr_pages / 2;

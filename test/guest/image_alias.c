@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * image_alias   the frames that the mapping of the kernel's image reaches, and
- *               which of them are not the kernel's
+ * image_alias   Prints the frames that the mapping of the kernel's image reaches, and
+ *               those of them that the kernel does not own.
  *
- * What the kernel has freed of its image, and what follows it, is memory like any
- * other: it may leave the direct map, and must not have another address then.
+ * Freed parts of the kernel's image, and the frames behind it, are memory like any other.
+ * They may leave the direct map, and must not have another address then.
  *
- * Exit: 0 all are the kernel's, 1 some are not, 2 it cannot be told.
+ * Exit: 0 the kernel owns all of them, 1 it does not own some, 2 unknown.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,15 +20,15 @@
 #include "page.h"
 #include "ptdump.h"
 
-/* what the boot code maps the image with */
+/* the boot code maps the image with entries of this size */
 #define PMD_BYTES ((uint64_t)2 << 20)
-/* the kernel's PG_reserved, in the bits of its own that a frame has there */
+/* the bit of /proc/kpageflags for the kernel's PG_reserved */
 #define KPF_RESERVED 32
 
 struct image {
 	uint64_t start;
 	uint64_t end;
-	/* from addresses to physical addresses */
+	/* the difference between an address and its physical address */
 	uint64_t offset;
 	int kpageflags;
 	uint64_t frames;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * kcore_scan A B         find the secret A xor B, each 64 hex digits
- * kcore_scan --self-check  plant secrets, find them where they are, and
- *                          nothing where nothing was planted
+ * kcore_scan A B           Finds the secret A xor B, each 64 hex digits.
+ * kcore_scan --self-check  Plants secrets, and finds them in their places.  Finds none
+ *                          where none was planted.
  *
  * Exit: 0 found (self-check passed), 1 not found (failed), 2 no scan.
  */

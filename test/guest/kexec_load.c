@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * kexec_load crash|now KERNEL INITRD "ARGS"
- *                      loads the kernel that is to follow this one: when it has
- *                      crashed, or at once
+ * Loads the kernel that follows this one.
  *
- * Exit: 0 it is loaded, 2 it could not be done.
+ * kexec_load crash|now KERNEL INITRD "ARGS"
+ * "crash" is for when this kernel has crashed; "now" starts it at once.
+ *
+ * Exit: 0 it is loaded, 2 on failure.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +37,7 @@ int main(int argc, char **argv)
 	initrd = open(argv[3], O_RDONLY | O_CLOEXEC);
 	if (initrd < 0)
 		return failed(argv[3]);
-	/* the length is with the byte that ends it */
+	/* the length includes the terminating byte */
 	if (syscall(SYS_kexec_file_load, kernel, initrd, strlen(argv[4]) + 1,
 		    argv[4], crash ? KEXEC_FILE_ON_CRASH : 0))
 		return failed("kexec_file_load");

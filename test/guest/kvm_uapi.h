@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * <linux/kvm.h>, and what it lacks when it comes from an older kernel than
- * the one under test.
+ * <linux/kvm.h>, and the definitions that it lacks if it is older than the kernel under
+ * test.
  */
 #ifndef GUEST_KVM_UAPI_H
 #define GUEST_KVM_UAPI_H

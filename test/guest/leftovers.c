@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * leftovers    where the kernel has to copy what is in memory out of the direct map, or
- *              is to be, to a page of its own, nothing of it stays behind
+ * leftovers    The kernel copies some data of memory out of the direct map, or on its
+ *              way there, to a page of its own.  No copy stays behind.
  *
- * write() does so with what was there when it looked, and is not when it copies: the
- * end of the source is missing, and who is asked for it by userfaultfd takes the
- * beginning away.  KVM does so where a guest that has guests of its own, on x86, names
- * a page of its memory: VMSAVE is the least of it.
+ * write() does so with data that is resident when it looks, and not when it copies.  Here
+ * the end of the source is missing.  The thread that userfaultfd asks for the end takes
+ * the beginning away.  KVM does so on x86 when a guest with guests of its own names a page
+ * of its memory.  VMSAVE is the simplest such case.
  *
- * The page that the kernel gives back goes into a pipe at once, which nobody reads,
- * and so keeps what is in it.  In the end the secrets are nowhere else in the map, and
- * none is found; but that of the control is: what is written to memory in the map is
- * not cleared.
+ * Each page that the kernel frees goes into a pipe at once.  Nobody reads the pipe, so the
+ * page keeps its contents.  In the end a scan finds no secret in the map.  It finds that
+ * of the control, which is written to memory in the map and is not cleared.
  *
- * Exit: 0 as claimed, 1 not so, 2 it cannot be told.
+ * Exit: 0 as claimed, 1 not so, 2 unknown.
  */
 #ifdef __x86_64__
 #include <cpuid.h>
@@ -42,15 +41,15 @@
 #endif
 
 #define PAGE page_bytes()
-/* Two times that are fewer than a scan can find. */
+/* Two times this number are fewer than a scan can find. */
 #define ROUNDS 24
-/* Not where a pipe puts the byte that it gets. */
+/* A pipe puts its byte at another place of the page. */
 #define SECRET_AT (PAGE / 4)
 
 enum { WRITE, NESTED, CONTROL, ALL };
 
 static struct {
-	/* Of a file, the same twice: the second mapping is what can be taken away. */
+	/* Two mappings of the same file: the second mapping can be taken away. */
 	uint8_t *begin;
 	uint8_t *taken;
 	uint8_t *end;
@@ -69,7 +68,7 @@ static int failed(const char *what)
 	return 2;
 }
 
-/* Where a page is freed is where it is had again. */
+/* A CPU allocates the pages again that it has freed, so stay on this CPU. */
 static int stay_here(void)
 {
 	cpu_set_t set;
@@ -143,7 +142,7 @@ static int write_all(const struct tiny_vm *vm, int keep)
 	return 0;
 }
 
-/* Afterwards only leftovers have the secret. */
+/* Only leftovers have the secret afterwards. */
 static int leave(const struct secret *secret, uint64_t flags, int keep)
 {
 	struct tiny_vm vm;
@@ -164,7 +163,7 @@ static int leave(const struct secret *secret, uint64_t flags, int keep)
 }
 
 #ifdef __x86_64__
-/* Of a VMCB: what VMSAVE puts there first, and what no VMCB has. */
+/* In a VMCB: the first field that VMSAVE writes, and a field that no VMCB has. */
 #define VMCB_FS 0x440
 #define VMCB_UNUSED 0xc00
 #define FS 0x1230
@@ -178,7 +177,7 @@ static bool has_svm(void)
 	return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & 1 << 2);
 }
 
-/* As if an operating system had started: paging, with addresses as they are. */
+/* Sets the CPU up as an operating system does: paging, with identity mapping. */
 static int start_paging(struct tiny_vm *vm)
 {
 	struct kvm_segment flat = {

@@ -158,7 +158,7 @@ int mem_punch(struct mem *mem, size_t page, size_t nr_pages)
 	return 0;
 }
 
-/* As a side effect this drains the batches of all CPUs: see drop_caches. */
+/* This also drains the batches of all CPUs: see drop_caches. */
 static int drain(const struct mem *mem)
 {
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);

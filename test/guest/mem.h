@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One handle for the kinds of memory that the tests compare: what is to be
- * out of the direct map, and for each its control, which is in it.
+ * One handle for the kinds of memory that the tests compare.  A kind is out of the
+ * direct map, and has a control, which is in it.
  */
 #ifndef GUEST_MEM_H
 #define GUEST_MEM_H
@@ -18,9 +18,9 @@
 struct mem_kind {
 	const char *name;
 	bool is_protected;
-	/* It is memory of a guest. */
+	/* Is it memory of a guest? */
 	bool has_vm;
-	/* As tiny_vm_create() has them. */
+	/* The flags of tiny_vm_create(). */
 	uint64_t flags;
 };
 
@@ -39,11 +39,11 @@ const char *mem_kind_names(void);
 
 /* These print what went wrong and return 0 or -errno. */
 int mem_open(struct mem *mem, const struct mem_kind *kind, size_t nr_pages);
-/* memfd_secret accounts for each page as it is touched: no limit to that. */
+/* Lifts the limit to locked memory, as memfd_secret accounts each touched page. */
 int mem_no_limit(void);
-/* Every page is there afterwards; where it can be mapped, with content. */
+/* Allocates every page; a page that can be mapped gets contents. */
 int mem_populate(struct mem *mem);
-/* The guest, where there is one, stores the secret at the start of a page. */
+/* Stores the secret at the start of a page; the guest does so if there is one. */
 int mem_plant(struct mem *mem, const struct secret *secret, size_t page);
 int mem_pfns(const struct mem *mem, uint64_t *ret_pfns);
 int mem_punch(struct mem *mem, size_t page, size_t nr_pages);
@@ -52,8 +52,8 @@ int mem_punch(struct mem *mem, size_t page, size_t nr_pages);
 void mem_release(struct mem *mem);
 
 /*
- * Gives all pages back: closes, and drains the per-CPU batches that would
- * keep some of them allocated.
+ * Closes the memory, which frees all pages.  Drains the per-CPU batches, which would keep
+ * some of them allocated.
  */
 int mem_close(struct mem *mem);
 

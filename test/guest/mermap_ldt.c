@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * Upstream's selftest of the LDT in a process that uses the mermap, which is in
- * the same region of addresses:
+ * Upstream's selftest of the LDT in a process that uses the mermap.  Both are in the same
+ * region of addresses.
  *
- * mermap_ldt before    the process has used the mermap before the test
- * mermap_ldt between   it uses the mermap after the test, which is run again
- * mermap_ldt during    another thread uses the mermap meanwhile
- * mermap_ldt tables    what the user's page tables show of the region, with page
- *                      table isolation: the LDT, and no table of anything else
+ * mermap_ldt before    The process uses the mermap before the test.
+ * mermap_ldt between   It uses the mermap after the test, and runs the test again.
+ * mermap_ldt during    Another thread uses the mermap meanwhile.
+ * mermap_ldt tables    With page table isolation the user's page tables have, of this
+ *                      region, the LDT and no other table.
  *
- * Exit: 0 as claimed, 1 not so, 2 it cannot be told.
+ * Exit: 0 as claimed, 1 not so, 2 unknown.
  */
-/* The test is a program of Linux; what it keeps between two runs is static. */
+/* The test is a program of Linux; its state between two runs is static. */
 #define main ldt_gdt_main
 #include <ldt_gdt.c>
 #undef main
@@ -84,13 +84,13 @@ static int during(void)
 	return ret || wrong;
 }
 
-/* What a dump has between two addresses. */
+/* The contents of a dump between two addresses. */
 struct part {
 	uint64_t start;
 	uint64_t end;
 	bool mapped;
 	bool has_pte_table;
-	/* Anything that is not a hole in the table below the PGD. */
+	/* Any entry that is not a hole in the table below the PGD. */
 	bool has_table;
 };
 
@@ -149,8 +149,8 @@ static int claim(bool holds, const char *what)
 }
 
 /*
- * The mermap's tables stay for as long as the process lives, so that nothing has
- * to be mapped at that time: where the tables are shown, mappings are.
+ * The mermap's tables stay for as long as the process lives.  So nothing has to be mapped
+ * at that time: a dump that shows the tables would show mappings.
  */
 static int look(const char *when, bool ldt)
 {

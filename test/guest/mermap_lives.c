@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * mermap_lives N    N processes use the mermap and end, each in one of the ways
- *                   in which a process can end; nothing of them stays behind
+ * mermap_lives N    N processes use the mermap and end, each in one of the ways in which
+ *                   a process can end.  Nothing of them stays.
  *
- * A probe counts that they have used it.  What stays is seen in the kernel's own
- * counters: page tables, stacks, memory per CPU, free pages, and the objects of
- * each slab cache, of which none may gain one for every fourth life.
+ * A probe counts the processes that have used it.  The kernel's own counters show
+ * leftovers: page tables, stacks, memory per CPU, free pages, and objects of each slab
+ * cache.  No cache may gain one object for every fourth life.
  *
  * Of each 36 lives 27 are short; N has to be some hundreds for all kinds.
  *
- * Page tables that are freed without having been accounted for, or the other
- * way round, the kernel reports itself (non-zero pgtables_bytes).
+ * If page tables are freed without having been accounted for, or the reverse, the kernel
+ * itself reports non-zero pgtables_bytes.
  *
- * Exit: 0 as claimed, 1 not so, 2 it cannot be told.
+ * Exit: 0 as claimed, 1 not so, 2 unknown.
  */
 #include <asm/ldt.h>
 #include <errno.h>
@@ -43,10 +43,10 @@
 #define LIVES_PER_VM 101
 #define SETTLE_SECONDS 10
 
-/* Of the first process; the lives populate it, each in its worker's slice. */
+/* Belongs to the first process; the lives populate it, each in its worker's slice. */
 static struct mem gmem;
 static unsigned int worker;
-/* Shared with all lives, one for each worker: somebody to kill is at work. */
+/* Shared with all lives, one for each worker: set while a life that must be killed works. */
 static volatile int *busy;
 
 static int set_ldt(void)
@@ -96,7 +96,7 @@ static int live_with_gmem(void)
 	return gmem_use();
 }
 
-/* What is still there is freed by a process without an address space. */
+/* Leaves pages to exit, which frees them when the process has no address space. */
 static int live_and_leave_pages(void)
 {
 	uint64_t *map = secret_map(2);
@@ -238,7 +238,7 @@ static const struct kind *kind_of(unsigned int life)
 
 static void kill_amidst(pid_t pid, unsigned int life)
 {
-	/* Also when it has failed instead, and will never be busy. */
+	/* Stop waiting if the life has failed, and never becomes busy. */
 	for (int i = 0; !busy[worker] && i < 20000; i++)
 		usleep(100);
 	usleep(life % 1000);
@@ -326,7 +326,7 @@ static int put(const char *file, const char *value)
 	return ok ? 0 : 2;
 }
 
-/* A run that did not come to its end has left it. */
+/* An unfinished run has left the probe. */
 static void probe_remove(void)
 {
 	int fd = open(TRACING "kprobe_events", O_WRONLY | O_APPEND | O_CLOEXEC);
@@ -359,7 +359,7 @@ static unsigned long probe_end(void)
 	return hits + misses;
 }
 
-/* What the kernel counts, and how much more of it there may be. */
+/* A counter of the kernel, and its allowed growth. */
 struct counter {
 	char name[64];
 	long slack;
@@ -393,7 +393,7 @@ static void count(struct counters *counters, const char *name, long value,
 	counter->after = value;
 }
 
-/* Each line of a file with a name and a number in that format. */
+/* Reads each line of a file with a name and a number in that format. */
 static int read_file(const char *name, const char *format,
 		     void (*add)(const char *name, long value))
 {
@@ -430,8 +430,8 @@ static void add_vmstat(const char *name, long value)
 static void add_meminfo(const char *name, long value)
 {
 	/*
-	 * A process has more than 64 bytes per CPU.  Areas for it come a page per
-	 * CPU at a time, when a process needs the first few bytes of one.
+	 * A process has more than 64 bytes per CPU.  The kernel allocates areas for them
+	 * a page per CPU at a time, when a process needs the first few bytes of an area.
 	 */
 	if (!strcmp(name, "Percpu"))
 		count(&counters, "kB per CPU", value, lives / 32 + 96);
@@ -469,7 +469,7 @@ static bool is_settled(void)
 	return true;
 }
 
-/* Those that are too many come last: that is what is seen of a long output. */
+/* Prints exceeded counters last, where they are seen in a long output. */
 static void show_counters(bool too_many)
 {
 	for (size_t i = 0; i < counters.nr; i++) {
@@ -490,7 +490,7 @@ static int claim(bool holds, const char *what)
 	return !holds;
 }
 
-/* Caches grow with the first half of the lives, leaks with the second, too. */
+/* Caches grow with the first half of the lives only, leaks with the second, too. */
 static int live_both_halves(unsigned int workers)
 {
 	int wrong = live_all(lives / 2, workers);

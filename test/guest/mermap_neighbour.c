@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * mermap_neighbour    what others' use of the mermap costs a process: TLB
- *                     interrupts of its CPU
+ * mermap_neighbour    The cost that others' use of the mermap has for a process: TLB
+ *                     interrupts of its CPU.
  *
- * One process populates a memfd_secret of its own on the last CPU all the time,
- * so that its address space always has something to flush.  On the first CPU
- * others create memfd_secrets, touch them and free them.  No flush of theirs
- * concerns the first.
+ * One process populates a memfd_secret of its own on the last CPU all the time, so that
+ * its address space always has pages to flush.  On the first CPU others create
+ * memfd_secrets, touch them and free them.  None of their flushes concerns the first
+ * process.  As a check, a thread of the first process frees its own pages on the first
+ * CPU.  Then the same count must be above zero.
  *
- * As a check, the same count while a thread of the first process frees its own
- * pages on the first CPU must be above zero.
- *
- * Exit: 0 as claimed, 1 not so, 2 it cannot be told.
+ * Exit: 0 as claimed, 1 not so, 2 unknown.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -31,9 +29,9 @@
 #define PAGE 4096UL
 #define LIVES 300
 #define PAGES 64
-/* Enough for as long as this takes. */
+/* Enough pages for the duration of the test. */
 #define POPULATED 16384UL
-/* Of tasks that the kernel moves or stops. */
+/* Interrupts for tasks that the kernel moves or stops. */
 #define ALLOWED 5
 
 struct populating {
@@ -78,7 +76,7 @@ static long interrupts(int cpu)
 	return count;
 }
 
-/* Touches a page now and then: a touch is what makes a flush necessary. */
+/* Touches a page now and then: only touched pages need a flush. */
 static void *populate(void *arg)
 {
 	struct populating *p = arg;

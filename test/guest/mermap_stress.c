@@ -2,13 +2,12 @@
 /*
  * mermap_stress [-h] SECONDS
  *
- * Threads of one process, and other processes that come and go, make, fill,
- * check and free memory that the kernel clears through the mermap, moved from
- * CPU to CPU and preempted by each other.  New pages have to be zero, and hold
- * what their owner has written until it frees them.  With -h the last CPU goes
- * down and comes up all the time.
+ * Threads of one process, and other processes that come and go, use memory that the kernel
+ * clears through the mermap.  They allocate, fill, check and free it.  They move from CPU
+ * to CPU, and preempt each other.  New pages must be zero, and keep the owner's data until
+ * they are freed.  With -h the last CPU goes down and comes up all the time.
  *
- * Exit: 0 as claimed, 1 not so, 2 it cannot be told.
+ * Exit: 0 as claimed, 1 not so, 2 unknown.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +26,7 @@
 #include "mermap_use.h"
 
 #define NR_THREADS 8
-/* Of NR_THREADS: these preempt the running thread, also inside of the kernel. */
+/* Among NR_THREADS: these preempt the running thread, also inside the kernel. */
 #define NR_URGENT 2
 #define NR_PROCESSES 3
 #define THREADS_PER_PROCESS 2
@@ -57,7 +56,7 @@ static time_t now(void)
 	return time.tv_sec;
 }
 
-/* Anywhere, one CPU, anywhere...  One that is down is refused, which is fine. */
+/* Moves to any CPU, one CPU, any CPU...  A CPU that is down is refused, which is fine. */
 static void move(struct worker *w)
 {
 	unsigned int choice = rand_r(&w->random) % (nr_cpus + 1);
@@ -70,7 +69,7 @@ static void move(struct worker *w)
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
-/* The first of a page's owner in this round; the others follow. */
+/* The first word of a page's owner in this round; the others follow from it. */
 static uint64_t first_word(const struct worker *w)
 {
 	uint64_t seed = (uint64_t)getpid() << 40 | (uint64_t)w->id << 32 |
@@ -87,7 +86,7 @@ static void fill(const struct worker *w, uint64_t *map, size_t nr_pages)
 		map[i] = first + i;
 }
 
-/* From that page on. */
+/* Are the pages filled from this page on? */
 static bool is_filled(const struct worker *w, const uint64_t *map,
 		      size_t page, size_t nr_pages)
 {
@@ -103,7 +102,7 @@ static bool is_filled(const struct worker *w, const uint64_t *map,
 	return true;
 }
 
-/* All at once, or each when it is touched. */
+/* Allocates all pages at once, or each when it is touched. */
 static bool allocate(const struct worker *w, size_t first, size_t nr)
 {
 	return w->rounds % 2 ||
@@ -174,7 +173,7 @@ static int join(struct worker *workers, unsigned int nr, bool is_first)
 	}
 	if (is_first)
 		printf("%u threads: %lu rounds, %lu at least\n", nr, sum, least);
-	/* Of those that have the time. */
+	/* Only the threads of the first process have enough time. */
 	if (is_first && !least)
 		printf("a thread did not come to its end once\n");
 	return failed || (is_first && !least);
@@ -202,13 +201,13 @@ static int run(unsigned int nr, unsigned int nr_urgent, time_t end, bool is_firs
 		}
 	}
 	wrong = join(workers, nr, is_first);
-	/* Others leave it to exit. */
+	/* Other processes leave it to exit. */
 	if (is_first && mem_close(&gmem))
 		return 2;
 	return wrong;
 }
 
-/* One process after the other. */
+/* Runs processes one after the other. */
 static int processes(time_t end)
 {
 	time_t start;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * A VMM that has reason to mislead offmap audit, or none: it prepares a VM, says
- * "ready", and waits to be killed.
+ * A VMM that may try to mislead offmap audit.  It prepares a VM, prints "ready", and
+ * waits to be killed.
  *
  *   odd_vmm protected       memory outside the direct map
  *   odd_vmm forged          ordinary memory, and a list that says otherwise
  *   odd_vmm closed          memory outside the direct map, whose file is closed
- *   odd_vmm fuse            the same, and a file of FUSE in its name and with its inode
+ *   odd_vmm fuse            as closed, with a file of FUSE of that name and inode
  *   odd_vmm huge            a memslot of half a TiB, with hardly a page
  *   odd_vmm nothing         a VM without memory
- *   odd_vmm reused          a second VM that has the descriptor of the first one
- *   odd_vmm thread          a VM that a thread has made which is gone
- *   odd_vmm many NUMBER     that many of "nothing"
+ *   odd_vmm reused          a second VM that has the descriptor of the first VM
+ *   odd_vmm thread          a VM made by a thread that has ended
+ *   odd_vmm many NUMBER     as many VMs without memory
  *   odd_vmm dying SECONDS   VMs of processes that live for some milliseconds
  */
 #include <errno.h>
@@ -71,7 +71,7 @@ static void add_plain(int vm, size_t size, size_t touched)
 	};
 	void *mem = map(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 
-	/* as many pages as are touched, and no others */
+	/* allocate only the touched pages */
 	need(madvise(mem, size, MADV_NOHUGEPAGE), "madvise");
 	memset(mem, 0x41, touched);
 	region.userspace_addr = (uintptr_t)mem;
@@ -99,7 +99,7 @@ static int add_protected(int vm)
 	return region.guest_memfd;
 }
 
-/* As the shim wrote it, before anybody asked KVM. */
+/* A list as offmap run wrote it before KVM listed memslots. */
 static void forge(int vm)
 {
 	int list = memfd_create("offmap-slots", 0);
@@ -109,7 +109,7 @@ static void forge(int vm)
 	add_plain(vm, 4 * MIB, 4 * MIB);
 }
 
-/* The server, which never answers to a close, is to be killed first. */
+/* Kill the server first, as it never answers to a close. */
 static void add_fuse(int vm)
 {
 	int gmem = add_protected(vm);

@@ -7,13 +7,13 @@
 #include <sys/types.h>
 
 /*
- * The page frame that a process has at an address; the page has to be mapped
- * already.  0 or -errno: ENOENT when no page is mapped there, EPERM when the
- * kernel hides frame numbers (CAP_SYS_ADMIN is missing).
+ * The page frame of a process at an address, where a page must be mapped.  0 or -errno:
+ * ENOENT if no page is mapped there, EPERM if the kernel hides frame numbers
+ * (CAP_SYS_ADMIN is missing).
  */
 int pagemap_pfn_of(pid_t pid, uint64_t addr, uint64_t *ret_pfn);
 
-/* The same for this process. */
+/* As pagemap_pfn_of(), for this process. */
 int pagemap_pfn(const volatile void *addr, uint64_t *ret_pfn);
 
 /* The frames of nr pages in a row. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * plant KIND MIB A B    a VM with that much memory, whose guest stores the secret
- *                       A xor B, each 64 hex digits, in many pages of it; says
- *                       "planted" then, and lives on
+ * plant KIND MIB A B    Makes a VM with that much memory.  Its guest stores the secret
+ *                       A xor B, each 64 hex digits, in many pages of it.  Prints
+ *                       "planted" then, and lives on.
  *
- * Exit: 2 it could not be done.
+ * Exit: 2 on failure.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #include "mem.h"
 
-/* A prime, so that all places in a block are met. */
+/* A prime, so that all places in a block get the secret. */
 #define EVERY 61
 
 int main(int argc, char **argv)

@@ -3,20 +3,19 @@
  * Memory out of the direct map against the other needs of the machine.
  *
  * pressure hog PERCENT
- *	touches that part of MemAvailable as anonymous memory, and finds it zero
+ *	Touches that part of MemAvailable as anonymous memory, and finds it zero.
  * pressure fragment KIND
- *	takes most memory as unmovable pages, frees every other one, so that no
- *	whole block is free; most of what is free has to be had as memory of
- *	that kind
+ *	Takes most memory as unmovable pages, and frees every other page, so that no
+ *	whole block is free.  Most of the free memory can be used as that kind.
  * pressure compact KIND
- *	takes most memory as movable pages, and frees most of it, so that again no
- *	whole block is free; memory out of the map comes in blocks nevertheless
+ *	Takes most memory as movable pages, and frees most of it, so that no whole
+ *	block is free.  Memory out of the map comes in blocks nevertheless.
  * pressure churn KIND MIB SECONDS [unlucky]
- *	makes VMs with that much memory, one after the other; each finds its
- *	memory zero, and keeps what it writes.  Those that are unlucky are what
- *	fault injection with a task filter hits, and may find no memory
+ *	Makes VMs with that much memory, one after the other.  Each finds its memory
+ *	zero, and keeps its own data.  With "unlucky" fault injection with a task
+ *	filter hits these VMs, which may find no memory.
  *
- * Exit: 0 as claimed, 1 not so, 2 it cannot be told, 4 not on this machine.
+ * Exit: 0 as claimed, 1 not so, 2 unknown, 4 not on this machine.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +31,7 @@
 #include "mem.h"
 #include "vmstat.h"
 
-/* Of the movable pages one in so many stays. */
+/* One of so many movable pages stays. */
 #define KEPT 16
 
 static int claim(int holds, const char *what)
@@ -69,7 +68,7 @@ static int hog(unsigned int percent)
 	return wrong;
 }
 
-/* All of it zero, then written all over. */
+/* Checks that all of it is zero, and overwrites it. */
 static int use(struct mem *mem, uint64_t seed)
 {
 	uint64_t *word = (uint64_t *)mem->map;
@@ -117,7 +116,7 @@ static int fragment(const struct mem_kind *kind)
 	return wrong | claim(!wrong, "fragmented memory can be had");
 }
 
-/* Small pages: most of a huge one would not be free. */
+/* Small pages: most of a huge page would not be free. */
 static uint8_t *movable(size_t pages)
 {
 	uint8_t *map = mmap(NULL, pages * MEM_PAGE, PROT_READ | PROT_WRITE,
@@ -138,7 +137,7 @@ static uint8_t *movable(size_t pages)
 	return map;
 }
 
-/* Half of what is free; what was left when the rest was taken is far less. */
+/* Needs half of the free memory; far less of it was never in a filler page. */
 static int compact(const struct mem_kind *kind)
 {
 	size_t filler = meminfo_pages("MemFree") / 8 * 7;
@@ -203,7 +202,7 @@ static int churn(const struct mem_kind *kind, size_t pages, unsigned int seconds
 	if (unlucky && set_unlucky(fd, "1"))
 		return 2;
 	do {
-		/* some give pages back while they live */
+		/* VMs of odd rounds free pages while they live */
 		ret = one_vm(kind, pages, ((uint64_t)getpid() << 32) + rounds,
 			     rounds % 2 && kind->has_vm);
 		rounds += ret >= 0;
@@ -211,7 +210,7 @@ static int churn(const struct mem_kind *kind, size_t pages, unsigned int seconds
 		if (ret == -ENOMEM && unlucky)
 			ret = 0;
 	} while (!ret && time(NULL) < end);
-	/* what is said from here on has to arrive */
+	/* inject no failure into the output below */
 	if (unlucky && set_unlucky(fd, "0"))
 		return 2;
 	printf("%u VMs\n%u more had no memory\n", rounds, without);

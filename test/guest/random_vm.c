@@ -20,7 +20,7 @@
 #define WORDS (PAGE / 8)
 #define FLAGS (TINY_VM_SHARED | GUEST_MEMFD_FLAG_NO_DIRECT_MAP | GUEST_MEMFD_FLAG_WRITE)
 
-/* The ways in which a page comes to be. */
+/* The ways in which a page can be populated. */
 enum { TOUCH, GUEST, WRITE_PAGE, WRITE_PART, WAYS };
 
 static const char *const ways[] = { "touched", "prefaulted", "written", "written in part" };
@@ -78,7 +78,7 @@ static int check(const struct random_vm *vm, size_t page)
 	return 1;
 }
 
-/* What write() has put there, which is all of a new page that is not zero. */
+/* Checks a new page.  write() has written all of it that is not zero. */
 static int check_new(const struct random_vm *vm, size_t page, const uint64_t *wanted,
 		     int way)
 {
@@ -160,7 +160,7 @@ static int punch(struct random_vm *vm, size_t page)
 	return 0;
 }
 
-/* A page at random that is there, or is not; there has to be such a page. */
+/* Chooses a page at random that exists, or does not.  There must be such a page. */
 static size_t choose(struct random_vm *vm, bool is_there)
 {
 	size_t page;
@@ -192,7 +192,7 @@ int random_vm_empty(struct random_vm *vm, size_t live)
 	return ret;
 }
 
-/* One in three keeps as many pages there as RANDOM_VM_LIVE() says. */
+/* Punches every third chosen page that exists, which keeps RANDOM_VM_LIVE() pages. */
 int random_vm_churn(struct random_vm *vm, size_t steps)
 {
 	int ret = 0;

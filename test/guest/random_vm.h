@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A VM whose memory outside the direct map comes and goes page by page, at random.
+ * A VM whose memory outside the direct map is populated and punched page by page, at
+ * random.
  *
- * Every page that is there carries words made of the file and the index, which are
- * checked whenever the page is chosen.  A page is zero when it comes.  So a page
- * that has two owners is found, and what an earlier owner left in one.
+ * Every page that exists carries words made of the file and the index, which are checked
+ * whenever the page is chosen.  A new page is zero.  So a page with two owners is found,
+ * and so is data of an earlier owner.
  */
 #ifndef GUEST_RANDOM_VM_H
 #define GUEST_RANDOM_VM_H
@@ -30,19 +31,16 @@ struct random_vm {
 	uint64_t random;
 };
 
-/*
- * All but the last two return 0; 1 for contents that are wrong; 2 if it cannot be
- * told.  They print what went wrong.
- */
-/* @flags of guest_memfd, besides those that the functions below need. */
+/* All but the last two return 0; 1 for wrong contents; 2 if unknown.  They print errors. */
+/* @flags of guest_memfd, in addition to those that these functions need. */
 int random_vm_open(struct random_vm *vm, uint64_t id, size_t nr_pages, uint64_t flags);
-/* Populates pages at random until so many are there. */
+/* Populates pages at random until so many exist. */
 int random_vm_fill(struct random_vm *vm, size_t live);
-/* Punches pages at random until so many are there. */
+/* Punches pages at random until so many exist. */
 int random_vm_empty(struct random_vm *vm, size_t live);
-/* Looks at so many pages; populates those that are not there, punches some others. */
+/* Chooses so many pages; populates absent pages, and checks or punches others. */
 int random_vm_churn(struct random_vm *vm, size_t steps);
-/* Looks at every page that is there. */
+/* Checks every page that exists. */
 int random_vm_check(struct random_vm *vm);
 void random_vm_close(struct random_vm *vm);
 uint64_t random_vm_number(struct random_vm *vm, uint64_t below);

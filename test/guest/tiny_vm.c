@@ -198,7 +198,7 @@ void tiny_vm_destroy(struct tiny_vm *vm)
 	*vm = (struct tiny_vm){ -1, -1, -1, -1, .step = "destroyed" };
 }
 
-/* To the end of the code, whatever comes in between. */
+/* Runs to the end of the code, past other exits. */
 int tiny_vm_run(struct tiny_vm *vm, uint32_t exit_reason)
 {
 	int err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The smallest VM that can keep a secret: one vCPU in real mode, guest memory
- * from guest_memfd, and a few bytes of code that put a xor b into it.
+ * The smallest VM that can keep a secret: one vCPU in real mode, guest memory from
+ * guest_memfd, and a few bytes of code.  The code stores a xor b in that memory.
  */
 #ifndef GUEST_TINY_VM_H
 #define GUEST_TINY_VM_H
@@ -24,11 +24,11 @@ struct tiny_vm {
 	uint64_t size;
 	/* User mapping of the guest memory; NULL if it is private. */
 	uint8_t *mem;
-	/* Where code and halves of the secret are: a page of its own. */
+	/* Holds the code and the halves of the secret: a page of its own. */
 	uint8_t *code;
 	struct kvm_run *run;
 	uint64_t run_size;
-	/* What was being done when a call failed. */
+	/* The step that failed. */
 	const char *step;
 };
 
@@ -41,22 +41,22 @@ struct tiny_vm {
 #define TINY_VM_GPA 0x200000ULL
 
 /*
- * A VM whose memory is a guest_memfd made with these flags, or TINY_VM_THP: a default
- * VM when it can be mapped, KVM_X86_SW_PROTECTED_VM and private when it cannot.
- * 0 or -errno; EOPNOTSUPP when the VM does not advertise the flags.
- * tiny_vm_destroy() is needed in both cases.
+ * Makes a VM whose memory is a guest_memfd with these flags, or TINY_VM_THP.  If it can
+ * be mapped the VM is a default VM.  Otherwise it is KVM_X86_SW_PROTECTED_VM, with
+ * private memory.  0 or -errno; EOPNOTSUPP if the VM does not advertise the flags.  Call
+ * tiny_vm_destroy() in both cases.
  */
 int tiny_vm_create(struct tiny_vm *vm, uint64_t flags, uint64_t size);
 void tiny_vm_destroy(struct tiny_vm *vm);
 
-/* Until it is done: where faults are injected one attempt may fail. */
+/* Repeats until done: under fault injection one attempt may fail. */
 void tiny_vm_unmap(void *mem, uint64_t size);
 
 /* The guest stores the secret at this offset of its memory, and halts. */
 int tiny_vm_plant(struct tiny_vm *vm, const struct secret *secret,
 		  uint64_t offset);
 
-/* KVM maps the memory into the guest, as a guest's touch would. */
+/* KVM maps the memory into the guest, as a touch by the guest would. */
 int tiny_vm_populate(struct tiny_vm *vm);
 
 #endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What of the smallest VM differs between architectures.
- */
+/* The parts of the smallest VM that differ between architectures. */
 #ifndef GUEST_TINY_VM_ARCH_H
 #define GUEST_TINY_VM_ARCH_H
 
@@ -9,7 +7,7 @@
 
 #include "tiny_vm.h"
 
-/* Where in the page of the code the halves of the secret are. */
+/* Where the halves of the secret are in the page of the code. */
 #define TINY_VM_A_OFFSET 0x100
 #define TINY_VM_B_OFFSET 0x180
 
@@ -31,7 +29,7 @@ int tiny_vm_run_plant(struct tiny_vm *vm, uint64_t offset);
 
 /* 0 if the guest ends for this reason. */
 int tiny_vm_run(struct tiny_vm *vm, uint32_t exit_reason);
-/* -errno, and remembers the step. */
+/* Returns -errno, and remembers the step. */
 int tiny_vm_fail(struct tiny_vm *vm, const char *step);
 
 #endif

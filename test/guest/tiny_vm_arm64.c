@@ -7,13 +7,13 @@
 #include "tiny_vm_arch.h"
 
 #define PAGE page_bytes()
-/* Nothing is there: a store to it is the end. */
+/* No memory is there: a store to it ends the guest. */
 #define END_GPA 0x8000
 #define TOUCH_OFFSET 0x24
 
 /* The MMU is off, addresses are physical. */
 const uint8_t tiny_vm_code[] = {
-	/* x0 is where a is, x1 b, x2 where the secret goes, x3 words of it */
+	/* x0: address of a, x1: of b, x2: of the secret, x3: its number of words */
 	0x04, 0x84, 0x40, 0xf8,		/* 1:	ldr x4, [x0], #8 */
 	0x25, 0x84, 0x40, 0xf8,		/*	ldr x5, [x1], #8 */
 	0x84, 0x00, 0x05, 0xca,		/*	eor x4, x4, x5 */
@@ -23,7 +23,7 @@ const uint8_t tiny_vm_code[] = {
 	0xe4, 0x03, 0x1f, 0xaa,		/*	mov x4, xzr */
 	0xe5, 0x03, 0x1f, 0xaa,		/*	mov x5, xzr */
 	0xdf, 0x00, 0x00, 0xf9,		/*	str xzr, [x6] */
-	/* x2 is the first address to touch, x3 how many, x4 how far apart */
+	/* x2: first address to touch, x3: number of touches, x4: distance between them */
 	0x5f, 0x00, 0x00, 0x39,		/* 2:	strb wzr, [x2] */
 	0x42, 0x00, 0x04, 0x8b,		/*	add x2, x2, x4 */
 	0x63, 0x04, 0x00, 0xf1,		/*	subs x3, x3, #1 */
@@ -56,7 +56,7 @@ static int set_reg(struct tiny_vm *vm, size_t offset, uint64_t value)
 	return 0;
 }
 
-/* The store that was the end is still to be completed. */
+/* Completes the store that ended the guest. */
 static int complete(struct tiny_vm *vm)
 {
 	int err;
@@ -67,7 +67,7 @@ static int complete(struct tiny_vm *vm)
 	return err && errno == EINTR ? 0 : tiny_vm_fail(vm, "end of KVM_RUN");
 }
 
-/* From this place of the code to its end, with x0, x1 and so on. */
+/* Runs from this place of the code to its end, with x0, x1 and so on. */
 static int run(struct tiny_vm *vm, uint64_t code_offset, const uint64_t *x, int nr)
 {
 	int err = set_reg(vm, offsetof(struct kvm_regs, regs.pc),
@@ -94,7 +94,7 @@ int tiny_vm_run_plant(struct tiny_vm *vm, uint64_t offset)
 	return run(vm, 0, x, sizeof(x) / sizeof(x[0]));
 }
 
-/* There is no KVM_PRE_FAULT_MEMORY; a guest that touches does the same. */
+/* arm64 has no KVM_PRE_FAULT_MEMORY; touches by a guest do the same. */
 int tiny_vm_populate(struct tiny_vm *vm)
 {
 	uint64_t x[] = { 0, 0, TINY_VM_GPA, vm->size / PAGE, PAGE };

@@ -6,7 +6,7 @@
 
 #define PAGE 4096UL
 
-/* ds:si is a, ds:di is b, es:bx is where the secret goes. */
+/* ds:si is a, ds:di is b, es:bx is the target of the secret. */
 const uint8_t tiny_vm_code[] = {
 	0xb9, 0x08, 0x00,		/*	mov cx, 8 */
 	0x66, 0x8b, 0x04,		/* 1:	mov eax, [si] */

@@ -8,7 +8,7 @@
 /* A line of /proc/vmstat; -1 if the kernel has no such counter. */
 int64_t vmstat(const char *name);
 
-/* The same of one node; -1 if there is no such node as well. */
+/* As vmstat(), for one node; -1 also if there is no such node. */
 int64_t node_vmstat(int node, const char *name);
 
 /* A line of /proc/meminfo, in pages; -1 if there is none. */

@@ -2,8 +2,8 @@
 /*
  * Talks by vsock, between a guest and its host.
  *
- *   vsock listen PORT       waits for one connection, and prints what it brings
- *   vsock send CID PORT     sends what it reads
+ *   vsock listen PORT       waits for one connection, and prints its data
+ *   vsock send CID PORT     sends its standard input
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the page allocator costs those who want ordinary memory of it.  Each
- * time /sys/kernel/debug/bench_pages is read, it measures, and prints lines as
+ * The cost of ordinary memory from the page allocator.  Each time
+ * /sys/kernel/debug/bench_pages is read, it measures, and prints lines as
  * test/guest/bench.c does:
  *
  *   alloc, free   many pages of an order, one after the other
@@ -82,7 +82,7 @@ static int bench_pages_show(struct seq_file *m, void *unused)
 	unsigned int order;
 	int err = 0;
 
-	/* The lists of one CPU, and no page of the file's own in between. */
+	/* The lists of one CPU; no page of the file itself is allocated in between. */
 	migrate_disable();
 	for (order = 0; order < ORDERS && !err; order++) {
 		err = bulk(m, order);

@@ -2,11 +2,11 @@
 /*
  * Watches whether page cache folios are reachable through the direct map.
  *
- * When the watched process allocates a page, every CPU reads it through the
- * direct map, so that every TLB holds the translation.  When the page has
- * entered a mapping marked AS_NO_DIRECT_MAP, every CPU reads again: a read
- * that succeeds found the page in the page tables, or in a TLB that was not
- * flushed.  When the page is freed, it has to be readable again, and zero.
+ * When the watched process allocates a page, every CPU reads it through the direct map,
+ * so that every TLB holds the translation.  When the page has entered a mapping marked
+ * AS_NO_DIRECT_MAP, every CPU reads again.  If a read succeeds, the page is still in the
+ * page tables, or in a TLB that was not flushed.  When the page is freed, it has to be
+ * readable again, and zero.
  *
  * debugfs dm_watch/: tgid    write a tgid to start from zero, 0 to stop
  *                    all     1: watch mappings without the mark too
@@ -32,7 +32,7 @@
 #include <trace/events/filemap.h>
 #include <trace/events/kmem.h>
 
-/* Counters: name, and what it counts. */
+/* Counters: name, and the events that it counts. */
 #define COUNTERS(C)							\
 	C(primed)		/* pages read on every CPU at allocation */ \
 	C(primed_cpu_reads)	/* of those reads, the successful ones */ \
@@ -84,7 +84,7 @@ static void count(enum counter what)
 static void violation(enum counter what, unsigned long pfn)
 {
 	count(what);
-	/* Frame 0 is never handed out, so 0 stands for none. */
+	/* Frame 0 is never allocated, so 0 stands for none. */
 	if (!atomic_long_cmpxchg(&first_pfn[what], 0, pfn))
 		first_cpu[what] = raw_smp_processor_id();
 }
@@ -109,7 +109,7 @@ static void check_on_cpu(void *pfn)
 		violation(reachable, (unsigned long)pfn);
 }
 
-/* Waiting for other CPUs needs IRQs on; the caller counts if they are not. */
+/* Waiting for other CPUs needs IRQs on.  If they are off, counts the page as skipped. */
 static bool may_wait_for_cpus(void)
 {
 	if (!irqs_disabled() && in_task())
@@ -197,7 +197,7 @@ static void check_freed(unsigned long pfn)
 	}
 }
 
-/* Any context, and any task: the last reference may be dropped anywhere. */
+/* Runs in any context and in any task, as any of them can drop the last reference. */
 static void probe_page_free(void *data, struct page *page, unsigned int order)
 {
 	unsigned long pfn = page_to_pfn(page);
@@ -220,7 +220,7 @@ static struct probe {
 	{ "mm_page_free", probe_page_free },
 };
 
-/* The compiler's word that the probes take what the tracepoints give. */
+/* Lets the compiler check the types of the probes against the tracepoints. */
 static void __maybe_unused check_probe_types(void)
 {
 	check_trace_callback_type_mm_page_alloc(probe_page_alloc);
@@ -248,7 +248,7 @@ static int tgid_set(void *data, u64 val)
 {
 	mutex_lock(&control_lock);
 	WRITE_ONCE(watched_tgid, 0);
-	/* No probe may still write to what is cleared. */
+	/* Wait for the probes: none may still write to the counters that are cleared. */
 	tracepoint_synchronize_unregister();
 	clear_all();
 	WRITE_ONCE(watched_tgid, val);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Goes wrong on purpose, so that the lab can show that it notices:
+ * Fails on purpose, so that the lab can show that it notices:
  * insmod labfail.ko how=warn|oops|hang|task
  */
 #include <linux/bug.h>
