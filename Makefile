@@ -47,7 +47,7 @@ OTHER := $(if $(filter x86_64,$(ARCH)),$(if $(filter test/arm64/%,$(or $(CHOSEN)
 
 .PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
 	object-code htmldocs rebase shell packages fetch tree export build mutants baseline fuzz \
-	soak tests-exist check-debug check-kcsan check-kmsan check-deb check-debian13 clean distclean
+	soak tests-exist check-debug check-kcsan check-kmsan check-rt check-deb check-debian13 clean distclean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -74,8 +74,8 @@ help:
 	@echo '                the memslots of offmap run; MINUTES=10 for each of the former, 5 for'
 	@echo '                the latter, which needs clang'
 	@echo 'make soak       all at once and for long, then look for what is lost; MINUTES=60'
-	@echo 'make check-debug, check-kcsan, check-kmsan   the same kernel with KASAN and'
-	@echo '                lockdep, with KCSAN, with KMSAN; the first takes hours'
+	@echo 'make check-debug, check-kcsan, check-kmsan, check-rt   the same kernel with KASAN'
+	@echo '                and lockdep, KCSAN, KMSAN, PREEMPT_RT; the first takes hours'
 	@echo 'make baseline   upstream selftests on the base kernel and on ours'
 	@echo 'make packages   install the Debian packages that all this needs; what only deb,'
 	@echo '                check-deb, htmldocs or fuzz need with FOR=deb and so on'
@@ -194,6 +194,10 @@ check-kmsan: tree
 check-kcsan: tree
 	@env -u MAKEFLAGS FLAVOUR=kcsan lab/build
 	@env -u MAKEFLAGS FLAVOUR=kcsan test/run test/kcsan/races.t
+
+check-rt: tree
+	@env -u MAKEFLAGS FLAVOUR=rt lab/build
+	@env -u MAKEFLAGS FLAVOUR=rt test/run test/rt/boot.t
 
 clean:
 	$(RUN) lab/clean

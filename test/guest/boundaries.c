@@ -19,6 +19,8 @@
  *	a task that interleaves over nodes 0 and 1 has half of it on each
  * boundaries charge KIND MIB CGROUP
  *	such memory is charged to the memory cgroup, as long as it lives
+ * boundaries holes KIND MIB CGROUP
+ *	pages that its mapping keeps for itself are charged, until the mapping is gone
  * boundaries memlock
  *	RLIMIT_MEMLOCK bounds memfd_secret, and does not bound guest_memfd
  * boundaries mapped
@@ -415,6 +417,43 @@ static int charge(const struct mem_kind *kind, size_t nr_pages, const char *cgro
 	return wrong | claim(after < slack, "and uncharged");
 }
 
+/* All but one page of each block: memory that nobody else can have. */
+static int punch_most(struct mem *mem, size_t nr_pages)
+{
+	size_t page;
+
+	for (page = 0; page < nr_pages; page += 512)
+		if (mem_punch(mem, page + 1, 511))
+			return -1;
+	return 0;
+}
+
+static int holes(const struct mem_kind *kind, size_t nr_pages, const char *cgroup)
+{
+	long before, kept, charged, after, size = nr_pages * MEM_PAGE, slack = 4 << 20;
+	char path[128];
+	struct mem mem;
+	int wrong;
+
+	snprintf(path, sizeof(path), "%s/memory.current", cgroup);
+	before = read_long(path, 10);
+	kept = vmstat("nr_nodirmap_holes");
+	if (before < 0 || kept < 0 || open_stamped(&mem, kind, nr_pages))
+		return 2;
+	if (punch_most(&mem, nr_pages))
+		return 2;
+	kept = (vmstat("nr_nodirmap_holes") - kept) * MEM_PAGE;
+	charged = read_long(path, 10) - before;
+	mem_release(&mem);
+	after = read_long(path, 10) - before;
+	printf("%ld bytes: keeps %ld of them in holes, charged %ld, %ld when it is gone\n",
+	       size, kept, charged, after);
+	wrong = claim(kept > size / 2, "the mapping keeps the holes");
+	wrong |= claim(charged > kept - slack && charged < size + slack,
+		       "they are charged");
+	return wrong | claim(after < slack, "and uncharged");
+}
+
 static void touch_all(const char *kind, size_t nr_pages)
 {
 	struct mem mem;
@@ -487,6 +526,8 @@ static int of_kind(int argc, char **argv, const struct mem_kind *kind)
 		return interleave(kind);
 	if (argc == 5 && !strcmp(argv[1], "charge") && number)
 		return charge(kind, (number << 20) / MEM_PAGE, argv[4]);
+	if (argc == 5 && !strcmp(argv[1], "holes") && number)
+		return holes(kind, (number << 20) / MEM_PAGE, argv[4]);
 	return usage();
 }
 

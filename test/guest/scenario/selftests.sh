@@ -89,8 +89,12 @@ own guest_memfd_no_direct_map_guest_test
 own memslots_debugfs_test
 own guest_memfd_write_test
 own guest_memfd_write_stress_test ${brief:+-d 1}
-if [ "$(uname -m)" = x86_64 ]; then
+# a large folio is 2 MiB where pages have 4 KiB, and PREEMPT_RT has none
+if grep -q 'KernelPageSize: *4 kB' /proc/self/smaps &&
+	[ -d /sys/kernel/mm/transparent_hugepage ]; then
 	own guest_memfd_huge_test
+fi
+if [ "$(uname -m)" = x86_64 ]; then
 	own x86/kvm_clock_no_direct_map_test
 	if grep -qw svm /proc/cpuinfo; then
 		own x86/svm_no_direct_map_test

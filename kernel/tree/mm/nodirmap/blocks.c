@@ -25,6 +25,7 @@
 #include <linux/cpuset.h>
 #include <linux/error-injection.h>
 #include <linux/init.h>
+#include <linux/jiffies.h>
 #include <linux/kstrtox.h>
 #include <linux/list.h>
 #include <linux/mermap.h>
@@ -63,9 +64,15 @@
 #define TRIM_INTERVAL	HZ
 #define TRIM_BLOCKS	16
 
+/* Lists of CPUs are drained at least that often, if they may keep blocks. */
+#define DRAIN_INTERVAL_MAX	(32 * HZ)
+
 DEFINE_STATIC_KEY_FALSE(nodirmap_key);
 
 static bool enabled_by_user __initdata = true;
+
+/* Decided once, late during boot. */
+static bool possible __ro_after_init;
 
 /* By zone_nr(): has a block left the direct map since trim() looked? */
 static DECLARE_BITMAP(zapped, MAX_NUMNODES * MAX_NR_ZONES);
@@ -314,10 +321,26 @@ static int node_with_room(gfp_t gfp, int nid, nodemask_t *nodemask)
 }
 
 /**
+ * nodirmap_use_blocks - let page blocks leave the direct map
+ *
+ * Until somebody asks for such memory for the first time, the page allocator does
+ * not even have to look for it.
+ *
+ * Context: Process context, may sleep.
+ * Return: Whether there can be such blocks.
+ */
+bool nodirmap_use_blocks(void)
+{
+	if (possible && !nodirmap_enabled())
+		static_branch_enable(&nodirmap_key);
+	return possible;
+}
+
+/**
  * __nodirmap_allowed - gate for requests with ALLOC_UNMAPPED
- * @gfp: What the caller allows, and does not once this returns: whoever asks
- *	for such memory has another way when there is none, so neither reserves
- *	nor a victim of the OOM killer are due.
+ * @gfp: What the caller allows, and does not once this returns: a request for
+ *	such memory has another way when there is none, so neither reserves nor a
+ *	victim of the OOM killer are due.
  * @order: The order of the request.
  * @alloc_flags: Its flags.
  * @nid: The node to prefer; the only one, once this returns, if there is room.
@@ -717,26 +740,39 @@ static unsigned long reserve(struct zone *zone)
 						pageblock_nr_pages));
 }
 
+/* Pages of blocks of which others are in use, or seem to be. */
+static long nr_left(void)
+{
+	return global_zone_page_state(NR_NODIRMAP) -
+	       global_zone_page_state(NR_FREE_NODIRMAP_BLOCKS);
+}
+
 /*
  * Pages on the lists of CPUs, and folios that wait for the LRU, keep their blocks
  * from being whole.  While there are owners of such memory it is theirs to use.
+ *
+ * To drain the lists disturbs all CPUs.  Where that has not helped, the next attempt
+ * is later: a page with a memory error stays for good.
  */
 static void gather_leftovers(void)
 {
-	/* What draining has left: it helps once, a page with a memory error stays. */
-	static long drained;
-	long left = global_zone_page_state(NR_NODIRMAP) -
-		    global_zone_page_state(NR_FREE_NODIRMAP_BLOCKS);
+	static unsigned long again, pause;
+	long left = nr_left();
 
-	if (left < drained)
-		drained = left;
-	if (nodirmap_active() || left <= 0 || left == drained)
+	if (nodirmap_active() || left <= 0) {
+		pause = 0;
+		return;
+	}
+	if (pause && time_before(jiffies, again))
 		return;
 
 	lru_add_drain_all();
 	drain_all_pages(NULL);
-	drained = global_zone_page_state(NR_NODIRMAP) -
-		  global_zone_page_state(NR_FREE_NODIRMAP_BLOCKS);
+	if (nr_left() < left)
+		pause = TRIM_INTERVAL;
+	else
+		pause = clamp(2 * pause, TRIM_INTERVAL, DRAIN_INTERVAL_MAX);
+	again = jiffies + pause;
 }
 
 /*
@@ -819,7 +855,7 @@ static int __init nodirmap_init(void)
 		return 0;
 	}
 
-	static_branch_enable(&nodirmap_key);
+	possible = true;
 	return 0;
 }
 late_initcall(nodirmap_init);

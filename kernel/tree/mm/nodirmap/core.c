@@ -52,7 +52,7 @@ static atomic_long_t nr_mappings;
  * unless the folio is up to date already.  Only the owner of the mapping adds a
  * large folio, and clears it.
  *
- * Context: Before the inode is visible to others.
+ * Context: Process context, may sleep, before the inode is visible to others.
  */
 void mapping_set_no_direct_map(struct address_space *mapping)
 {
@@ -66,6 +66,7 @@ void mapping_set_no_direct_map(struct address_space *mapping)
 	mapping_set_unevictable(mapping);
 	set_bit(AS_NO_DIRECT_MAP, &mapping->flags);
 	atomic_long_inc(&nr_mappings);
+	nodirmap_use_blocks();
 }
 EXPORT_SYMBOL_FOR_MODULES(mapping_set_no_direct_map, "kvm");
 

@@ -94,7 +94,7 @@ static inline struct mermap_marks *nodirmap_marks_of(struct address_space *mappi
 #ifdef CONFIG_NODIRMAP_BLOCKS
 DECLARE_STATIC_KEY_FALSE(nodirmap_key);
 
-/* Decided once, late during boot. */
+/* Have there been, or may there be, blocks outside the direct map? */
 static inline bool nodirmap_enabled(void)
 {
 	return static_branch_unlikely(&nodirmap_key);
@@ -109,6 +109,7 @@ static inline bool page_is_nodirmap(const struct page *page)
 	return nodirmap_enabled() && get_pageblock_nodirmap(page);
 }
 
+bool nodirmap_use_blocks(void);
 int nodirmap_zap_block(struct page *page);
 int nodirmap_restore_block(struct page *page);
 int nodirmap_undo_block(struct page *page, bool valid);
@@ -137,6 +138,11 @@ unsigned int nodirmap_release_idle(void);
 unsigned long nodirmap_count_holes(void);
 #else
 static inline bool nodirmap_enabled(void)
+{
+	return false;
+}
+
+static inline bool nodirmap_use_blocks(void)
 {
 	return false;
 }

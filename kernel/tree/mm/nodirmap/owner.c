@@ -18,6 +18,10 @@
  * its blocks.  Freeing a page takes no other lock, whatever the context, until a
  * block is whole.
  *
+ * Nobody else can use the free pages of a block that is owned.  So they are charged to
+ * a memory cgroup, as pages in use are: that of the task which was the first to
+ * allocate for the mapping.
+ *
  * Mappings of less than a few blocks own none: one page must not cost 2 MiB.  They
  * share blocks, as does everything else that asks the page allocator for single
  * pages outside the direct map.
@@ -30,6 +34,7 @@
 #include <linux/gfp.h>
 #include <linux/kmsan.h>
 #include <linux/list.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/pagemap.h>
@@ -49,6 +54,9 @@
 
 /* Blocks that leave the direct map with one flush, at most. */
 #define MAX_TAKE	64
+
+/* Free pages that are charged or uncharged at a time. */
+#define CHARGE_BATCH	64
 
 /* Pages that do without an owned block when there was none to be had. */
 #define PAUSE		32
@@ -101,6 +109,10 @@ struct nodirmap_node {
 /**
  * struct nodirmap_blocks - the blocks of an owner
  * @lock: For the records of the blocks and for all below.
+ * @objcg: Where free pages are charged, or NULL.
+ * @holes: How many pages are free.
+ * @charged: For how many of them @objcg pays; differs from @holes by less than
+ *	CHARGE_BATCH.
  * @nr: Blocks that it owns.
  * @whole: Those of them of which all pages are free.
  * @closed: The mapping is gone: what is freed goes to nobody.
@@ -114,6 +126,9 @@ struct nodirmap_node {
  */
 struct nodirmap_blocks {
 	raw_spinlock_t lock;
+	struct obj_cgroup *objcg;
+	long holes;
+	long charged;
 	unsigned int nr;
 	unsigned int whole;
 	bool closed;
@@ -133,9 +148,75 @@ static unsigned long block_nr(struct page *page)
 	return page_to_pfn(page) >> pageblock_order;
 }
 
-static void mod_holes(struct page *page, long nr)
+#ifdef CONFIG_MEMCG
+static struct obj_cgroup *get_objcg(void)
 {
+	return get_obj_cgroup_from_current();
+}
+
+static void put_objcg(struct obj_cgroup *objcg)
+{
+	obj_cgroup_put(objcg);
+}
+
+static int charge(struct nodirmap_blocks *blocks, gfp_t gfp, unsigned long nr)
+{
+	if (!blocks->objcg)
+		return 0;
+	return obj_cgroup_charge(blocks->objcg, gfp, nr << PAGE_SHIFT);
+}
+
+static void uncharge(struct nodirmap_blocks *blocks, unsigned long nr)
+{
+	if (blocks->objcg)
+		obj_cgroup_uncharge(blocks->objcg, nr << PAGE_SHIFT);
+}
+#else
+static struct obj_cgroup *get_objcg(void)
+{
+	return NULL;
+}
+
+static void put_objcg(struct obj_cgroup *objcg) { }
+
+static int charge(struct nodirmap_blocks *blocks, gfp_t gfp, unsigned long nr)
+{
+	return 0;
+}
+
+static void uncharge(struct nodirmap_blocks *blocks, unsigned long nr) { }
+#endif
+
+/* Has the number of free pages changed by enough for the cgroup to be told? */
+static bool is_due(struct nodirmap_blocks *blocks)
+{
+	return abs(data_race(blocks->holes - blocks->charged)) >= CHARGE_BATCH;
+}
+
+/*
+ * Pages that are free already cannot be refused.  They were charged until then, so
+ * the cgroup is not above its limit for long.
+ */
+static void settle(struct nodirmap_blocks *blocks)
+{
+	long due;
+
+	scoped_guard(raw_spinlock_irqsave, &blocks->lock) {
+		due = blocks->holes - blocks->charged;
+		blocks->charged += due;
+	}
+	if (due > 0)
+		WARN_ON_ONCE(charge(blocks, GFP_ATOMIC, due));
+	else if (due < 0)
+		uncharge(blocks, -due);
+}
+
+static void mod_holes(struct nodirmap_blocks *blocks, struct page *page, long nr)
+{
+	lockdep_assert_held(&blocks->lock);
+
 	__mod_zone_page_state(page_zone(page), NR_NODIRMAP_HOLES, nr);
+	blocks->holes += nr;
 }
 
 /**
@@ -159,6 +240,7 @@ struct nodirmap_blocks *nodirmap_alloc_blocks(void)
 		return NULL;
 
 	raw_spin_lock_init(&blocks->lock);
+	blocks->objcg = get_objcg();
 	for (nid = 0; nid < nr_node_ids; nid++) {
 		for (i = 0; i < NR_CONTENTS; i++)
 			INIT_LIST_HEAD(&blocks->node[nid].list[i]);
@@ -229,9 +311,10 @@ static void release_block(struct nodirmap_block *block)
 	__xa_erase(&records, block_nr(page));
 	xa_unlock_irqrestore(&records, flags);
 
-	mod_zone_page_state(zone, NR_NODIRMAP_HOLES, -(long)pageblock_nr_pages);
 	nodirmap_put_block(zone, page);
 	kfree_rcu(block, rcu);
+	if (is_due(owner->blocks))
+		settle(owner->blocks);
 	nodirmap_put_owner(owner);
 }
 
@@ -278,6 +361,7 @@ static void disown_block(struct nodirmap_block *block)
 
 	unlist_block(block);
 	set_whole(block, false);
+	mod_holes(blocks, block->page, -(long)pageblock_nr_pages);
 	blocks->nr--;
 }
 
@@ -293,18 +377,20 @@ bool __nodirmap_take_back(struct page *page, unsigned int order)
 {
 	struct nodirmap_block *block = xa_load(&records, block_nr(page));
 	struct nodirmap_blocks *blocks;
-	bool whole;
+	struct nodirmap_owner *owner;
+	bool whole, due;
 
 	/* It stays as long as one of its pages is not free. */
 	if (!block)
 		return false;
 
-	blocks = block->owner->blocks;
+	owner = block->owner;
+	blocks = owner->blocks;
 	scoped_guard(raw_spinlock_irqsave, &blocks->lock) {
 		__count_vm_events(PGFREE, 1 << order);
 		bitmap_set(block->free[STALE], page - block->page, 1 << order);
 		block->nr[STALE] += 1 << order;
-		mod_holes(page, 1 << order);
+		mod_holes(blocks, page, 1 << order);
 		if (!blocks->closed)
 			list_block(block, STALE);
 		whole = is_whole(block);
@@ -318,9 +404,17 @@ bool __nodirmap_take_back(struct page *page, unsigned int order)
 		}
 		if (whole)
 			disown_block(block);
+		/* The owner may go with the last page, which may be free any moment. */
+		due = is_due(blocks);
+		if (due)
+			nodirmap_get_owner(owner);
 	}
 	if (whole)
 		release_block(block);
+	if (due) {
+		settle(blocks);
+		nodirmap_put_owner(owner);
+	}
 	return true;
 }
 
@@ -334,7 +428,7 @@ static struct page *pick_from(struct nodirmap_block *block, enum contents kind)
 		set_whole(block, false);
 		__clear_bit(i, block->free[kind]);
 		block->nr[kind]--;
-		mod_holes(page, -1);
+		mod_holes(block->owner->blocks, page, -1);
 		if (likely(!PageHWPoison(page))) {
 			__count_zid_vm_events(PGALLOC, page_zonenum(page), 1);
 			return page;
@@ -380,14 +474,14 @@ static struct page *pick_whole(struct nodirmap_blocks *blocks, int nid,
 		bitmap_zero(block->free[i], pageblock_nr_pages);
 		block->nr[i] = 0;
 	}
-	mod_holes(block->page, -(long)pageblock_nr_pages);
+	mod_holes(blocks, block->page, -(long)pageblock_nr_pages);
 	__count_zid_vm_events(PGALLOC, page_zonenum(block->page), pageblock_nr_pages);
 	return block->page;
 }
 
 /* Return: a page of @wanted contents if there is one, else one of the others. */
-static struct page *pick(struct nodirmap_blocks *blocks, unsigned int order, int nid,
-			 enum contents wanted, enum contents *found)
+static struct page *__pick(struct nodirmap_blocks *blocks, unsigned int order, int nid,
+			   enum contents wanted, enum contents *found)
 {
 	struct page *page;
 
@@ -405,7 +499,17 @@ static struct page *pick(struct nodirmap_blocks *blocks, unsigned int order, int
 	return page;
 }
 
-/* One more block, all of which is free. */
+static struct page *pick(struct nodirmap_blocks *blocks, unsigned int order, int nid,
+			 enum contents wanted, enum contents *found)
+{
+	struct page *page = __pick(blocks, order, nid, wanted, found);
+
+	if (is_due(blocks))
+		settle(blocks);
+	return page;
+}
+
+/* One more block, all of which is free, and charged. */
 static bool add_block(struct nodirmap_owner *owner, struct page *page,
 		      enum contents wanted)
 {
@@ -425,7 +529,8 @@ static bool add_block(struct nodirmap_owner *owner, struct page *page,
 	bitmap_set(block->free[kind], 0, pageblock_nr_pages);
 	block->nr[kind] = pageblock_nr_pages;
 	guard(raw_spinlock_irqsave)(&blocks->lock);
-	mod_holes(page, pageblock_nr_pages);
+	mod_holes(blocks, page, pageblock_nr_pages);
+	blocks->charged += pageblock_nr_pages;
 	blocks->nr++;
 	set_whole(block, true);
 	list_block(block, kind);
@@ -454,6 +559,9 @@ static bool take_block(struct nodirmap_owner *owner, gfp_t gfp, int nid,
 		return false;
 	}
 
+	if (charge(blocks, gfp | __GFP_NORETRY, pageblock_nr_pages))
+		goto pause;
+
 	nodirmap_fill_pool(zone, gfp, blocks_to_take(blocks));
 	page = __alloc_nodirmap_pages_noprof(gfp & ~__GFP_COMP, pageblock_order, nid,
 					     nodemask);
@@ -463,7 +571,9 @@ static bool take_block(struct nodirmap_owner *owner, gfp_t gfp, int nid,
 		if (add_block(owner, page, wanted))
 			return true;
 	}
+	uncharge(blocks, pageblock_nr_pages);
 
+pause:
 	WRITE_ONCE(blocks->pause, PAUSE);
 	return false;
 }
@@ -479,7 +589,7 @@ static bool may_take(struct nodirmap_blocks *blocks)
 
 /*
  * A request for a whole block passes holes over.  No more of them than pages in use
- * and a few blocks: others can have none of these, and nobody is charged for them.
+ * and a few blocks: others can have none of these.
  */
 static bool has_many_holes(struct nodirmap_blocks *blocks)
 {
@@ -711,9 +821,13 @@ unsigned int nodirmap_release_idle(void)
  */
 void nodirmap_free_blocks(struct nodirmap_blocks *blocks)
 {
+	if (!blocks)
+		return;
+
+	settle(blocks);
+	put_objcg(blocks->objcg);
 	/* A CPU that freed a page of the last block may still unlock. */
-	if (blocks)
-		kfree_rcu(blocks, rcu);
+	kfree_rcu(blocks, rcu);
 }
 
 /**

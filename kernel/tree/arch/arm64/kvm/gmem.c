@@ -13,6 +13,7 @@
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/set_memory.h>
+#include <linux/sizes.h>
 
 #include <asm/kvm_mmu.h>
 
@@ -77,6 +78,11 @@ bool kvm_arch_gmem_supports_no_direct_map(struct kvm *kvm)
 {
 	/* The memory of protected VMs is pinned through user mappings. */
 	return !reason_against() && !(kvm && kvm_vm_is_protected(kvm));
+}
+
+bool kvm_arch_gmem_supports_huge(struct kvm *kvm)
+{
+	return PMD_SIZE == SZ_2M && !(kvm && kvm_vm_is_protected(kvm));
 }
 
 void __init kvm_gmem_explain_no_direct_map(void)

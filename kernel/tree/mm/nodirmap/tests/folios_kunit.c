@@ -58,6 +58,7 @@ static void no_cpu_keeps_a_removed_folio(struct kunit *test)
 	mermap_prepare();
 	for (i = 0; i < TIMES; i++) {
 		folio = must_alloc(test);
+		folio_lock(folio);
 		KUNIT_EXPECT_EQ(test, 0, nodirmap_add_folio(&mapping, folio,
 							    GFP_USER));
 		before = flushes_of(mm);
@@ -67,6 +68,7 @@ static void no_cpu_keeps_a_removed_folio(struct kunit *test)
 		before = flushes_of(mm);
 		nodirmap_remove_folios(nodirmap_marks_of(&mapping), &folio, 1);
 		idle += flushes_of(mm) == before;
+		folio_unlock(folio);
 		folio_put(folio);
 	}
 	kthread_unuse_mm(mm);
@@ -95,11 +97,13 @@ static void no_cpu_keeps_a_cancelled_folio(struct kunit *test)
 	kthread_use_mm(mm);
 	for (i = 0; i < TIMES; i++) {
 		folio = must_alloc(test);
+		folio_lock(folio);
 		KUNIT_EXPECT_EQ(test, 0, nodirmap_add_folio(&mapping, folio,
 							    GFP_USER));
 		before = flushes_of(mm);
 		nodirmap_undo_add(folio);
 		kept += flushes_of(mm) == before;
+		folio_unlock(folio);
 		folio_put(folio);
 	}
 	kthread_unuse_mm(mm);
@@ -154,7 +158,7 @@ static void truncated_folio_is_not_migrated(struct kunit *test)
 
 static int nodirmap_folios_test_init(struct kunit *test)
 {
-	if (!nodirmap_enabled())
+	if (!nodirmap_use_blocks())
 		kunit_skip(test, "this machine has no page blocks outside the direct map");
 	return 0;
 }

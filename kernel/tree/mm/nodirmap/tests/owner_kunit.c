@@ -493,7 +493,7 @@ static int nodirmap_owner_test_init(struct kunit *test)
 	struct test_state *state;
 	unsigned int i;
 
-	if (!nodirmap_enabled())
+	if (!nodirmap_use_blocks())
 		kunit_skip(test, "no page blocks outside the direct map here");
 
 	state = kunit_kzalloc(test, sizeof(*state), GFP_KERNEL);

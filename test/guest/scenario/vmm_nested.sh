@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A guest of an unmodified VMM is a hypervisor itself: Linux with KVM, on memory that this
+# kernel cannot reach, has guests on memory that the guest's kernel cannot reach.
+#
+# Arguments: where vmm/ is built, and the kernel to boot, both on the host.
+# Selftests: kvm
+# shellcheck source=/dev/null
+. /tap.sh
+# shellcheck source=/dev/null
+. /host.sh
+# shellcheck disable=SC2034 # for vmm_lib.sh
+BUILT=$1 KERNEL=$2
+# shellcheck source-path=SCRIPTDIR source=vmm_lib.sh
+. /scenario/vmm_lib.sh
+
+# programs for the guest, which have a guest each
+WITH_GUEST='guest_memfd_no_direct_map_guest_test guest_memfd_write_test x86/state_test'
+
+prepare_hypervisor() {
+	prepare || return 1
+	for program in $WITH_GUEST; do
+		cp "/kvm/$program" /tmp/g/bin/ || return 1
+	done
+	(cd /tmp/g && find . | cpio -o -H newc) >$ROOT/run/guest.cpio
+}
+
+t "nested: the host's root is a place for a VMM" prepare_hypervisor
+START=$(holes)
+# shellcheck disable=SC2086
+t "q35: boots to a prompt" boots quiet offmap run -- $QEMU -M q35 -smp 2 -m 384 -no-reboot
+t "the guest has KVM" ask 'test -c /dev/kvm'
+for program in $WITH_GUEST; do
+	t "the guest has a guest: ${program#x86/}" ask "cd /bin && ./${program#x86/}"
+done
+t "this kernel can reach nothing of both" absent
+t "the guest's kernel has nothing to report" ask '! dmesg | grep "WARNING:\|BUG:\|Oops"'
+t "the VMM is killed" stop
+t "no page stays out of the direct map" holes_are "$START"
+plan
