@@ -23,8 +23,9 @@ else
 TESTS := $(sort $(wildcard test/host/*.t test/lab/*.t test/boot/*.t test/bochs/*.t \
 	test/arm64/*.t))
 endif
-# upstream's tests have their own time limits, which a debug kernel exceeds; how fast it
-# is tells nothing; the VMM tests run the default kernel as a guest
+# left out: upstream's tests have time limits that a debug kernel exceeds.  The speed
+# of a debug kernel is of no interest.  The VMM tests run the default kernel as a
+# guest.
 DEBUG_TESTS := $(filter-out %/upstream_kvm.t %/upstream_mm.t %/bench.t %/vmm.t \
 	%/vmm_devices.t %/vmm_huge.t %/vmm_share.t %/vmm_vhost.t \
 	%/vmm_libvirt.t %/demo.t,\

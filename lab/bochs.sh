@@ -9,7 +9,7 @@ LDLINUX=/usr/lib/syslinux/modules/bios/ldlinux.c32
 # Instructions in a second of the guest, about as many as a core of the host emulates.
 BOCHS_IPS=40000000
 
-# What goes wrong in Bochs 3.0, and how the lab does without it.
+# Faults of Bochs 3.0, and how the lab avoids each.
 #
 #   enable_apicv   VMX takes the descriptor of posted interrupts for malformed, and each
 #                  VM entry fails; 3.1 mends it

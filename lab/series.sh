@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Shared by tree and export: the series on disk, the git tree made of it,
-# and the stamp that says how the two belong together.
-# Sourced after lib.sh, never run.
+# Shared by tree and export: the series on disk, the git tree made of it, and the
+# stamp that ties the two together. Sourced after lib.sh, never run.
 # shellcheck shell=bash
 
 KERNEL_DIR=${KERNEL_DIR:-$TOP/kernel}

@@ -21,8 +21,8 @@ TAP_SLOW=$(sed -n 's/^SLOW=//p' /.lab/settings)
 
 tap_limit() { echo $((${T:-60} * ${TAP_SLOW:-1})); }
 
-# tap_tasks SESSION: the folder of each thread of it in /proc, its state, and the ticks
-# of a clock that it was on a CPU for
+# tap_tasks SESSION: the folder of each of its threads in /proc, the thread's state,
+# and its CPU time in ticks
 tap_tasks() {
 	for tap_task in /proc/[0-9]*/task/[0-9]*; do
 		read -r tap_stat <"$tap_task/stat" || continue
@@ -40,8 +40,8 @@ tap_clocks() {
 	grep -E '^ *(CPU0|LOC:|RES:|CAL:|IPI|[0-9]+:.*timer)' /proc/interrupts | sed 's/^/  !   /'
 }
 
-# tap_threads SESSION: what each thread of it does.  A line for each goes to
-# /tmp/tap.threads.  The kernel adds to the console where each CPU is.
+# tap_threads SESSION: writes a line for each of its threads to /tmp/tap.threads.  The
+# kernel adds to the console where each CPU is.
 tap_threads() {
 	tap_clocks
 	tap_tasks "$1" >/tmp/tap.before
@@ -157,7 +157,7 @@ skip() {
 	echo "ok $TAP_COUNT - $1 # SKIP $2" >&3
 }
 
-# Every page is on the side of the direct map where it has to be.
+# Every page must be on the right side of the direct map.
 NODIRMAP_CHECK=/sys/kernel/debug/nodirmap_check
 check_ram() { tee /tmp/ram <$NODIRMAP_CHECK && grep -qx 'wrong 0' /tmp/ram; }
 

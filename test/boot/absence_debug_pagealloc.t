@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The same where free pages have no place in the direct map: no blocks are kept
-# out of it then, and each page leaves on its own.
+# Memory is absent with debug_pagealloc=on, too, where free pages are not in the
+# direct map.  No blocks are kept out of it then, and each page leaves on its own.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The same under slub_debug, which writes to all that slabs have, while the
-# allocator works on whole blocks first; and what the kernel tests about itself.
+# Memory is absent under slub_debug, too, which writes to all objects of slabs, while
+# the allocator works on whole blocks first.  KUnit's suites run as well.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The LDT works along with the mermap, with which it shares a region: with 5 and 4
-# levels of page tables, without and with page table isolation.
+# The LDT works along with the mermap, with which it shares a region.  This holds with
+# 5 and 4 levels of page tables, without and with page table isolation.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

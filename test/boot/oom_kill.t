@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The OOM killer kills a VMM, and nothing that its guest wrote is left
-# anywhere in RAM, as seen from outside the machine.
+# The OOM killer kills a VMM.  No data of its guest is left in RAM, as seen from
+# outside the machine.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# KVM's selftests on memory out of the direct map, also under the options of the
-# kernel that touch pages as they are allocated, freed, or mapped.
+# KVM's selftests on memory out of the direct map, also with kernel options that touch
+# pages at allocation, free, or mapping.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

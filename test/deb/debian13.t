@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# make run in a Debian 13 that has nothing but make: it installs the packages, fetches
-# Linux, builds it, boots it, and shows that the kernel cannot read the VM.
-# For `make check-debian13`; needs root, as mmdebstrap does here.
+# make run in a Debian 13 that has only make.  It installs the packages, fetches
+# Linux, builds it, boots it, and shows that the kernel cannot read the VM. For `make
+# check-debian13`; needs root, as mmdebstrap does here.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

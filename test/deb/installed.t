@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The packages of make deb as an operator has them: installed by apt into Debian's
-# minimal system, whose own initrd boots the kernel, and offmap demo run there.
-# For `make check-deb`, which makes them first; needs root, as mmdebstrap does here.
+# The packages of make deb as an operator has them.  apt installs them into Debian's
+# minimal system, whose own initrd boots the kernel.  offmap demo runs there. For
+# `make check-deb`, which makes them first; needs root, as mmdebstrap does here.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

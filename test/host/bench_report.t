@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The arithmetic of the benchmark: what is equal comes out as 1.00, what is
-# slower is seen, and a spread that supports no verdict gives none.
+# The arithmetic of the benchmark: equal work gives 1.00, slower work is seen, and a
+# spread that supports no verdict gives none.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

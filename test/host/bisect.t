@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# make bisect-check: a step that does not compile is found although the last
-# one does, and what passed is not done again.
+# make bisect-check finds a step that does not compile although the last step does.
+# Passed checks are not repeated.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

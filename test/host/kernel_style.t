@@ -35,8 +35,8 @@ silent_of_ours() {
 # kernel asks it for before it runs it.
 SPARSE="sparse -D__typeof_unqual__=__typeof__"
 
-# The compiler by the name that lab/build gives it: another one would have
-# everything that is looked at compiled again, and once more by the next build.
+# The compiler by the name that lab/build gives it.  With another name this test would
+# compile everything again, and so would the next build.
 COMPILER=$(cached "${CROSS_COMPILE}gcc")
 export CCACHE_DISABLE=1
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# liboffmap: its unit tests on a double of KVM, under ASan and UBSan; what it
-# exports; what it is documented to be; how it is installed and linked to.
+# liboffmap: its unit tests on a double of KVM, under ASan and UBSan.  Also its
+# exports, its documentation, and how it is installed and linked to.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What becomes of memslots and of the memory behind them, on a double of KVM, under
-# ASan and UBSan; and what offmap run puts into a VMM.  How it does with a real VMM
-# is shown by vmm_run.t and test/boot/vmm.t.
+# The model of memslots and of their memory, on a double of KVM, under ASan and UBSan.
+# Also the code that offmap run puts into a VMM.  vmm_run.t and test/boot/vmm.t test
+# it with a real VMM.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Nothing uses memory that nobody has written: for `make check-kmsan`, on a kernel
-# with KMSAN.  Not the search of all RAM: it reads what is free, too, which KMSAN
-# reports.
+# No code uses memory before it is written: for `make check-kmsan`, on a kernel with
+# KMSAN.  All of RAM is not searched, as KMSAN reports reads of free pages.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"

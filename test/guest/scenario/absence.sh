@@ -52,7 +52,7 @@ t "kcore: memfd_secret is absent, memfd is found" absence kcore secretmem memfd
 t "ptdump: mappable guest_memfd is absent, and back when freed" absence ptdump gmem_mmap plain
 t "ptdump: memfd_secret is absent, and back when freed" absence ptdump secretmem memfd
 
-# where free pages are cleared or poisoned the control would not be found
+# if free pages are cleared or poisoned the control cannot be found
 [ $# -gt 0 ] || t "kcore: nothing stays behind where guest_memfd is copied, of plain it does" \
 	leftovers
 

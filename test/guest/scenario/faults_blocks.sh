@@ -37,7 +37,7 @@ traced() {
 	[ "$lines" = "$count" ] && [ "$lines" -gt 0 ]
 }
 
-# what the boot has taken out is to be used up, or gone
+# no block that the boot has taken out may be left free
 echo 1 >/proc/sys/vm/drop_caches
 cp /proc/vmstat /tmp/vmstat
 echo 1 >$TRACING/events/nodirmap/enable

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What must leave memory alone that is out of the direct map: memory failure
-# must not bring a poisoned page back, hibernation must not save secrets.
+# Memory failure must not bring a poisoned page back into the direct map.  Hibernation
+# must not save memory that is out of it.
 # shellcheck source=/dev/null
 . /tap.sh
 # shellcheck source=/dev/null
@@ -22,8 +22,7 @@ up_to_the_image() {
 
 hibernate() { echo disk >/sys/power/state; }
 
-# What is left of memory that is gone waits there for others to come, unless its
-# owner cleans up after itself.
+# Free blocks stay out of the direct map for the next owner, unless they are returned.
 blocks_come_back() {
 	# shellcheck disable=SC2016
 	absence hold gmem_mmap -- sh -c 'kill -9 $PPID'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# On a host of VMs that populate and punch pages at random, what dead ones held comes
+# On a host, VMs populate and punch pages at random.  The memory of dead VMs comes
 # back, and no page has two owners.
 # shellcheck source=/dev/null
 . /tap.sh

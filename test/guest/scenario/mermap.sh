@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Processes that use the mermap: what they have in it stays apart, what they
-# had does not stay behind, and their LDT, in the same region, works as ever.
+# Processes that use the mermap.  Their mappings stay apart, and none stays behind.
+# Their LDT, in the same region, works as before.
 #
 #   mermap.sh [pti=on] [no5lvl] STEP...
 #

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Memory out of the direct map does not stand in the way of other needs, and
-# fragmentation does not stand in the way of memory out of the direct map.
+# Memory out of the direct map does not prevent other allocations.  Fragmentation does
+# not prevent memory out of the direct map.
 # shellcheck source=/dev/null
 . /tap.sh
 # shellcheck source=/dev/null

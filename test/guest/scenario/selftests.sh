@@ -11,9 +11,9 @@
 # shellcheck source=/dev/null
 . /tap.sh
 
-# What may be skipped: what KVM has on x86 only, what the lab's kernel for arm64
-# leaves out, as it has nothing to do with the architecture; and what KVM does not do with
-# shadow paging.
+# Skips are allowed for features that KVM has on x86 only, or not with shadow paging.
+# The lab's kernel for arm64 also leaves out features that do not depend on the
+# architecture.
 MAY_SKIP='^$'
 [ "$(uname -m)" = x86_64 ] ||
 	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|needs CONFIG_IO_URING\|here does direct I/O'

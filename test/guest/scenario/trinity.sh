@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A user without privileges, who is Debian's trinity, makes any system call with any
-# arguments, /dev/kvm's among them, while a VM has its memory out of the map.
+# Debian's trinity, as a user without privileges, makes any system call with any
+# arguments, also on /dev/kvm.  Meanwhile a VM has its memory out of the map.
 #
 # Arguments: seconds.
 # shellcheck source=/dev/null

@@ -42,7 +42,7 @@ same() {
 
 # What mm's tests expect of the machine.
 echo 64 >/proc/sys/vm/nr_hugepages
-# 4 is a skip to the harness, and skips are to be the same, too
+# 4 is a skip to the harness, and skips must be the same, too
 sed -n "s/^$part$tab//p" /upstream.tsv >/tmp/list
 while IFS="$tab" read -r seconds wanted command <&4; do
 	run "$seconds" "$command"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# An unmodified VMM of the host's distribution boots Linux on memory that this kernel
-# cannot reach, with each of its machines and kinds of memory. offmap audit tells so.  The
-# control is the same VMM on ordinary memory.
+# An unmodified VMM of the host's distribution boots Linux with each of its machines
+# and kinds of memory. offmap audit tells that this kernel cannot reach the memory.
+# The control is the same VMM on ordinary memory.
 #
 # Arguments: where vmm/ is built, and the kernel to boot, both on the host.
 # shellcheck source=/dev/null

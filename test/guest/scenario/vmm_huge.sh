@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# An unmodified VMM of the host's distribution boots Linux by offmap run --huge: guest and
-# VMM have pages of 2 MiB, this kernel can reach none of them, and what a balloon gives
-# comes back.
+# An unmodified VMM of the host's distribution boots Linux by offmap run --huge.
+# Guest and VMM have pages of 2 MiB, and this kernel can reach none of them.  Pages
+# that a balloon gives up come back.
 #
 # Arguments: where vmm/ is built, and the kernel to boot, both on the host.
 # shellcheck source=/dev/null

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A domain of libvirt in session mode, whose <emulator> starts QEMU below offmap run,
-# on memory that this kernel cannot reach; and offmap audit tells so.
+# A domain of libvirt in session mode, whose <emulator> starts QEMU below offmap run.
+# offmap audit tells that this kernel cannot reach its memory.
 #
 # Arguments: where vmm/ is built, what lab/libvirt has unpacked, and the <emulator>,
 # all on the host.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# vhost-user: another process of the host, QEMU's storage daemon, has the memory of
-# a guest as a guest_memfd outside the direct map, and serves it a disk.
+# vhost-user: QEMU's storage daemon serves a guest a disk.  It has the guest's memory
+# as a guest_memfd outside the direct map.
 #
 # Arguments: where vmm/ is built, and the kernel to boot, both on the host.
 # shellcheck source=/dev/null

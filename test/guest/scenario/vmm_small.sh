@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# vmm/ on a machine for which there is no VMM in the lab: its unit tests, what
-# offmap probe says, and a VMM of 130 lines under offmap run, and without.
+# vmm/ on a machine for which there is no VMM in the lab: its unit tests, the answer
+# of offmap probe, and a VMM of 130 lines.
 #
 # Arguments: "refused" where the kernel cannot protect memory.
 # shellcheck source=/dev/null

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# How long the host's QEMU takes to start and to end, with a VM whose guest does not
-# run: below offmap run, and without, by turns.  A line of JSON for each, like those of
-# bench, with the number of calls that the supervisor was asked for:
+# The time in which the host's QEMU starts and ends, with a VM whose guest does not
+# run.  It runs below offmap run, and without, by turns.  A line of JSON for each,
+# like those of bench, with the number of calls that the supervisor served:
 #
 #   {"work":"start","kind":"protected","round":1,"pages":1,"ns":...,"calls":...}
 #
