@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# offmap run with this machine's own KVM: a static VMM that makes raw system calls
-# and does what VMMs do, and this machine's QEMU as people start it.  A kernel that
-# has guest_memfd without the flag will do: there the tests' own build of offmap
-# does not ask for it.
+# offmap run with this machine's own KVM.  One VMM is static, and makes the raw system
+# calls of VMMs.  The other is this machine's QEMU as people start it.  A kernel that
+# has guest_memfd without the flag will do: there the tests' own build of offmap does
+# not ask for it.
 # shellcheck disable=SC2016
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
