@@ -40,6 +40,7 @@ struct worker {
 	struct mem *gmem;
 	unsigned int id;
 	bool urgent;
+	bool must;
 	time_t end;
 	unsigned int random;
 	unsigned long rounds;
@@ -149,7 +150,8 @@ static void *work(void *data)
 		perror("SCHED_FIFO");
 		failed = true;
 	}
-	while (!failed && now() < w->end) {
+	/* On a slow machine the first round may take longer than that. */
+	while (!failed && (now() < w->end || (w->must && !w->rounds))) {
 		if (!one_round(w)) {
 			failed = true;
 			break;
@@ -173,10 +175,7 @@ static int join(struct worker *workers, unsigned int nr, bool is_first)
 	}
 	if (is_first)
 		printf("%u threads: %lu rounds, %lu at least\n", nr, sum, least);
-	/* Only the threads of the first process have enough time. */
-	if (is_first && !least)
-		printf("a thread did not come to its end once\n");
-	return failed || (is_first && !least);
+	return failed;
 }
 
 static int run(unsigned int nr, unsigned int nr_urgent, time_t end, bool is_first)
@@ -192,6 +191,7 @@ static int run(unsigned int nr, unsigned int nr_urgent, time_t end, bool is_firs
 			.gmem = &gmem,
 			.id = i,
 			.urgent = i < nr_urgent,
+			.must = is_first,
 			.end = end,
 			.random = getpid() + i,
 		};
