@@ -10,15 +10,24 @@
  *   guest   a guest touches it first
  *   close   of populated memory
  *
- * bench MIB ROUNDS KIND...
+ * With -a the only work is
+ *
+ *   together   first touch of one mapping by all CPUs, each in a part of its own
+ *
+ * bench [-a] MIB ROUNDS KIND...
  *
  * Skips kinds that the kernel does not have.
  *
  * Exit: 0; 2 if a kind of memory cannot be allocated.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "bench_guest.h"
 #include "bench_line.h"
@@ -28,6 +37,17 @@ struct turn {
 	const struct mem_kind *kind;
 	size_t pages;
 	int round;
+	/* All CPUs in one mapping, and nothing else. */
+	bool together;
+};
+
+#define CPUS_MAX 64
+
+/* The part of a mapping that one CPU touches. */
+struct part {
+	const struct mem *mem;
+	int cpu, cpus;
+	pthread_t thread;
 };
 
 static int populate(struct mem *mem, const struct turn *turn, const char *work)
@@ -60,6 +80,47 @@ static int guest(struct mem *mem, const struct turn *turn)
 	return err;
 }
 
+static void *touch_part(void *arg)
+{
+	const struct part *part = arg;
+	size_t nr = part->mem->nr_pages / part->cpus, from = part->cpu * nr;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(part->cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		return arg;
+	for (size_t i = from; i < from + nr; i++)
+		*(volatile uint8_t *)(part->mem->map + i * MEM_PAGE) = 1;
+	return NULL;
+}
+
+static int together(const struct mem *mem, const struct turn *turn)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct bench_reading from = bench_start();
+	struct part parts[CPUS_MAX];
+	bool failed = false;
+
+	if (!mem->map || cpus > CPUS_MAX)
+		return -EINVAL;
+	for (int i = 0; i < cpus; i++) {
+		parts[i] = (struct part){ .mem = mem, .cpu = i, .cpus = cpus };
+		if (pthread_create(&parts[i].thread, NULL, touch_part, &parts[i]))
+			return -EAGAIN;
+	}
+	for (int i = 0; i < cpus; i++) {
+		void *ret;
+
+		failed |= pthread_join(parts[i].thread, &ret) || ret;
+	}
+	if (failed)
+		return -EINVAL;
+	bench_stop(from, "together", turn->kind->name, turn->round,
+		   turn->pages / cpus * cpus);
+	return 0;
+}
+
 static int one(const struct turn *turn)
 {
 	struct bench_reading from;
@@ -71,6 +132,11 @@ static int one(const struct turn *turn)
 		fprintf(stderr, "bench: this kernel has no %s\n", turn->kind->name);
 		mem_release(&mem);
 		return 0;
+	}
+	if (turn->together) {
+		err = err ?: together(&mem, turn);
+		mem_release(&mem);
+		return err;
 	}
 	if (!err)
 		err = populate(&mem, turn, mem.map ? "touch" : "fault");
@@ -90,11 +156,13 @@ static int one(const struct turn *turn)
 
 int main(int argc, char **argv)
 {
-	struct turn turn;
+	struct turn turn = { .together = argc > 1 && !strcmp(argv[1], "-a") };
 	int rounds;
 
+	argc -= turn.together;
+	argv += turn.together;
 	if (argc < 4) {
-		fprintf(stderr, "usage: bench MIB ROUNDS KIND...\nkinds: %s\n",
+		fprintf(stderr, "usage: bench [-a] MIB ROUNDS KIND...\nkinds: %s\n",
 			mem_kind_names());
 		return 2;
 	}

@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bench_line.h"
 #include "mem.h"
 #include "vmstat.h"
+
+clockid_t bench_clock = CLOCK_MONOTONIC;
 
 /* The line "CAL:" has a column for each CPU; on arm64 there is none. */
 static int64_t call_interrupts(void)
@@ -42,7 +43,7 @@ uint64_t bench_now(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(bench_clock, &ts);
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
@@ -64,6 +65,8 @@ struct bench_reading bench_start(void)
 		.interrupts = call_interrupts(),
 		.splits = vmstat("direct_map_level2_splits"),
 		.flushes = vmstat("nodirmap_flush"),
+		.mermap_flushes = vmstat("mermap_flush"),
+		.mermap_turns = vmstat("mermap_turn"),
 	};
 
 	at.ns = bench_now();
@@ -80,6 +83,8 @@ void bench_stop(struct bench_reading from, const char *work, const char *kind,
 	print_count("interrupts", from.interrupts, call_interrupts());
 	print_count("splits", from.splits, vmstat("direct_map_level2_splits"));
 	print_count("flushes", from.flushes, vmstat("nodirmap_flush"));
+	print_count("mermap_flushes", from.mermap_flushes, vmstat("mermap_flush"));
+	print_count("mermap_turns", from.mermap_turns, vmstat("mermap_turn"));
 	puts("}");
 }
 

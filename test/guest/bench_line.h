@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 struct bench_reading {
 	uint64_t ns;
@@ -15,7 +16,12 @@ struct bench_reading {
 	int64_t interrupts;
 	int64_t splits;
 	int64_t flushes;
+	int64_t mermap_flushes;
+	int64_t mermap_turns;
 };
+
+/* The clock of all readings: CLOCK_MONOTONIC, unless a program sets another. */
+extern clockid_t bench_clock;
 
 uint64_t bench_now(void);
 struct bench_reading bench_start(void);

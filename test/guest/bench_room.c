@@ -9,7 +9,8 @@
  * bench_room after ROUNDS KIND...
  *	A process touches 90 % of the memory as anonymous memory: the work "hog".
  *	Its kind is "fresh" first.  Then it is each KIND, after 80 % of the memory
- *	have been of that kind, and are free again.
+ *	have been of that kind, and are free again.  The work "hog_later" comes
+ *	10 s after that.
  * bench_room back MIB KIND
  *	As much memory of that kind is used and freed, then nothing happens for a
  *	while.  The same happens again, and others take all memory at once.  Each
@@ -134,14 +135,14 @@ static int fragmented(const struct mem_kind **kinds, int rounds)
 	return 0;
 }
 
-static int hog(const char *kind, int round)
+static int hog(const char *work, const char *kind, int round)
 {
 	size_t pages = meminfo_pages("MemTotal") * 9 / 10;
 	struct bench_reading from = bench_start();
 
 	if (anon(pages))
 		return 2;
-	bench_stop(from, "hog", kind, round, pages);
+	bench_stop(from, work, kind, round, pages);
 	return 0;
 }
 
@@ -150,11 +151,16 @@ static int after(const struct mem_kind **kinds, int rounds)
 	size_t pages = meminfo_pages("MemTotal") * 8 / 10;
 
 	for (int round = 0; round < rounds; round++) {
-		if (hog("fresh", round))
+		if (hog("hog", "fresh", round))
 			return 2;
-		for (int i = 0; kinds[i]; i++)
-			if (use(kinds[i], pages) || hog(kinds[i]->name, round))
+		for (int i = 0; kinds[i]; i++) {
+			if (use(kinds[i], pages) || hog("hog", kinds[i]->name, round) ||
+			    use(kinds[i], pages))
 				return 2;
+			sleep(10);
+			if (hog("hog_later", kinds[i]->name, round))
+				return 2;
+		}
 	}
 	return 0;
 }

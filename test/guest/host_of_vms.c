@@ -17,6 +17,8 @@
  *
  * STEPS is the sum for all VMs.  Three quarters of a file are populated.
  *
+ * "host" and "balloon" also print a line of JSON, see docs/bench.md.
+ *
  * Exit: 0 as claimed, 1 not so, 2 unknown, 4 not on this machine.
  */
 #include <fcntl.h>
@@ -28,6 +30,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "page.h"
@@ -66,6 +69,10 @@ struct neighbour {
 static struct {
 	int64_t mapped;
 	int64_t slow_pages;
+	/* As on the command line. */
+	size_t size;
+	size_t steps;
+	uint64_t ns;
 } start;
 
 /* Of all guest_memfds. */
@@ -85,6 +92,22 @@ static int failed(const char *what)
 	fflush(stdout);
 	perror(what);
 	return 2;
+}
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* @pages are stuck of @of that were freed, or owned for @of that are live. */
+static void bench_line(const char *work, int64_t of, int64_t pages)
+{
+	printf("{\"work\":\"%s\",\"kind\":\"gmem_mmap\",\"round\":0,\"size\":%zu,"
+	       "\"steps\":%zu,\"of\":%" PRId64 ",\"pages\":%" PRId64 ",\"ns\":%" PRIu64
+	       "}\n", work, start.size, start.steps, of, pages, now() - start.ns);
 }
 
 static int write_to(const char *path, const char *text)
@@ -133,6 +156,7 @@ static int begin(void)
 		return 2;
 	start.mapped = pages_mapped();
 	start.slow_pages = vmstat("nodirmap_slow_page");
+	start.ns = now();
 	return start.mapped < 0 ? 2 : 0;
 }
 
@@ -289,6 +313,7 @@ static int claim_few_stuck(int64_t live, int64_t freed)
 	printf("seven dead: they held %" PRId64 " pages, the survivor holds %" PRId64
 	       " and has %" PRId64 " in holes, %" PRId64 " are stuck: %.1f %%\n",
 	       freed, live, now.holes, stuck, 100.0 * stuck / freed);
+	bench_line("stuck", freed, stuck);
 	wrong = claim(stuck <= freed / 50 + BLOCK,
 		      "of what seven held, one in fifty pages and a block are stuck at most");
 	if (vmstat("nr_nodirmap_holes") < 0)
@@ -436,6 +461,7 @@ static int balloon(size_t nr_pages, size_t steps)
 		return ret ? ret : 2;
 	printf("balloon: %zu pages are in use, and %" PRId64 " are not\n", live,
 	       unused(&now, live));
+	bench_line("owned", live, live + unused(&now, live));
 	ret = claim(unused(&now, live) <= (int64_t)live / 10 + 2 * BLOCK,
 		    "a VM has a tenth and two blocks outside the map that it does not use");
 	random_vm_close(&vm);
@@ -562,6 +588,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!size || !steps)
 		return usage();
+	start.size = size;
+	start.steps = steps;
 	ret = begin();
 	if (ret)
 		return ret;
