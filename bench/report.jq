@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # From the lines of many boots to ratios: docs/bench.md describes both.
 #   $s, $b: lines of the kernel that is measured, and of Linux without the series.
-#   $peers: { name: lines }.  $facts: of each kernel.
+#   $peers: { name: lines }.  $facts: of each kernel.  $goals: { key: limits }.
 
 def median: sort | if length == 0 then null elif length % 2 == 1
 	then .[length / 2 | floor] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
@@ -26,121 +26,186 @@ def ratio($a; $b): ([($a | length), ($b | length)] | min) as $n
 
 def compare($a; $b): ratio($a | warm | each; $b | warm | each);
 
-# Both clocks of one boot.
-def line($id; $what; $boot; $work; $kind; $cwork; $ckind; $goal; $wall_goal):
-	{ id: $id, what: $what, kind: $kind, control: $ckind, goal: $goal, wall_goal: $wall_goal,
-	  instructions: compare(lines($s; $boot; "i"; $work; $kind); lines($s; $boot; "i"; $cwork; $ckind)),
-	  wall: compare(lines($s; $boot; "w"; $work; $kind); lines($s; $boot; "w"; $cwork; $ckind)) };
+# $key: of bench/goals.tsv, or null for work without a goal.
+def goal($key): if $key == null then {}
+	else $goals[$key] // error("bench/goals.tsv has no \($key)") end;
 
-def simple($id; $what; $boot; $work; $kind; $ckind; $goal; $wall_goal):
-	line($id; $what; $boot; $work; $kind; $work; $ckind; $goal; $wall_goal);
+def row($id; $what; $kind; $control; $goal; $instructions; $wall): goal($goal) as $g
+	| { id: $id, what: $what, kind: $kind, control: $control,
+	    goal: $g.instructions, wall_goal: $g.wall, instructions: $instructions, wall: $wall };
+
+# Both clocks of one boot.
+def line($id; $what; $boot; $work; $kind; $cwork; $ckind; $goal):
+	row($id; $what; $kind; $ckind; $goal;
+		compare(lines($s; $boot; "i"; $work; $kind); lines($s; $boot; "i"; $cwork; $ckind));
+		compare(lines($s; $boot; "w"; $work; $kind); lines($s; $boot; "w"; $cwork; $ckind)));
+
+def simple($id; $what; $boot; $work; $kind; $ckind; $goal):
+	line($id; $what; $boot; $work; $kind; $work; $ckind; $goal);
 
 # The same work on the other kernel.
-def against_base($id; $what; $boot; $work; $kind; $goal; $wall_goal):
-	{ id: $id, what: $what, kind: $kind, control: "base kernel", goal: $goal, wall_goal: $wall_goal,
-	  instructions: compare(lines($s; $boot; "i"; $work; $kind); lines($b; $boot; "i"; $work; $kind)),
-	  wall: compare(lines($s; $boot; "w"; $work; $kind); lines($b; $boot; "w"; $work; $kind)) };
+def against_base($id; $what; $boot; $cboot; $work; $kind; $goal):
+	row($id; $what; $kind; "base kernel"; $goal;
+		compare(lines($s; $boot; "i"; $work; $kind); lines($b; $cboot; "i"; $work; $kind));
+		compare(lines($s; $boot; "w"; $work; $kind); lines($b; $cboot; "w"; $work; $kind)));
 
 # The same work of the same kernel, with other CPUs.
-def against_boot($id; $what; $boot; $cboot; $work; $kind; $goal):
-	{ id: $id, what: $what, kind: $kind, control: $cboot, goal: $goal, wall_goal: $goal,
-	  instructions: compare(lines($s; $boot; "i"; $work; $kind); lines($s; $cboot; "i"; $work; $kind)),
-	  wall: compare(lines($s; $boot; "w"; $work; $kind); lines($s; $cboot; "w"; $work; $kind)) };
+def against_boot($id; $what; $boot; $cboot; $work; $kind):
+	row($id; $what; $kind; $cboot; null;
+		compare(lines($s; $boot; "i"; $work; $kind); lines($s; $cboot; "i"; $work; $kind));
+		compare(lines($s; $boot; "w"; $work; $kind); lines($s; $cboot; "w"; $work; $kind)));
 
 # Bytes, not time; every round counts.
 def room: [lines($s; "room"; "w"; "room"; "gmem_mmap") | .[].pages] as $a
 	| [lines($s; "room"; "w"; "room"; "plain") | .[].pages] as $b
 	| ratio($a; $b);
 
+def of($from; $boot): $from | map(select(.boot == $boot and .clock == "w"));
+
+def sum($field): if any(.[]; .[$field] == null) then null else map(.[$field]) | add end;
+
+def pages: map(select(.work == "touch" or .work == "guest") | .pages) | add;
+
+def per_gib($from; $boot; $field): of($from; $boot) | map(select(.kind == "gmem_mmap"))
+	| sum($field) as $v | pages as $n
+	| if $v == null or $n == null then null else $v * 262144 / $n end;
+
 # Interrupts between CPUs that plain memory does not have: what a broadcast is,
 # for each other CPU.
-def per_gib($from; $boot; $field; $kind):
-	($from | map(select(.boot == $boot and .clock == "w" and .kind == $kind))) as $all
-	| ($all | map(select(.work == "touch" or .work == "guest"))) as $filled
-	| if ($filled | length) == 0 or any($all[]; .[$field] == null) then null
-	  else ($all | map(.[$field]) | add) * 262144 / ($filled | map(.pages) | add) end;
+def broadcasts: (map(select(.kind == "gmem_mmap")) | sum("interrupts")) as $v
+	| (map(select(.kind == "plain")) | sum("interrupts")) as $c
+	| if $v == null or $c == null then null else ($v - $c) / (.[0].cpus - 1) end;
 
-def broadcasts($from; $boot): per_gib($from; $boot; "interrupts"; "gmem_mmap") as $v
-	| per_gib($from; $boot; "interrupts"; "plain") as $c
-	| ($from | map(select(.boot == $boot)) | .[0].cpus) as $cpus
-	| if $v == null or $c == null then null else ($v - $c) / ($cpus - 1) end;
+# The causes that the kernel counts; a turn of a mermap flushes its own CPU alone.
+def caused: if length == 0 then null else sum("flushes") as $blocks | sum("mermap_flushes") as $mms
+	| if $blocks == null or $mms == null then null else $blocks + $mms end end;
 
-def count($id; $what; $kind; $goal; $value): { id: $id, what: $what, kind: $kind, goal: $goal, value: $value };
+def rounds: [.[].round] | unique | length;
+
+def count($id; $what; $kind; $goal; $value):
+	{ id: $id, what: $what, kind: $kind, goal: goal($goal).most, value: $value };
+
+# Broadcasts to populate and free once, by the clock of instructions.  There is a goal
+# for two sizes.
+def cycles: $s | map(select(.boot == "flushes" and .clock == "i")) | group_by(.pages)[]
+	| . as $all | "\(.[0].pages / 256) MiB" as $size
+	| ({ cold: true, warm: false } | to_entries[]) as $state
+	| (if $state.key == "warm" then "warm" elif $size == "1024 MiB" then "1 GiB" else $size end) as $key
+	| (if $size == "128 MiB" or $size == "1024 MiB" then "P7 \($key)" else null end) as $goal
+	| $all | map(select((.round == 0) == $state.value)) | select(length > 0) | rounds as $n
+	| count("P7"; "broadcasts, \($size) \($state.key)"; "gmem_mmap"; $goal;
+		(map(select(.kind == "gmem_mmap")) | caused | if . == null then null else . / $n end)),
+	  count("P7"; "interrupts, \($size) \($state.key)"; "gmem_mmap"; null;
+		broadcasts | if . == null then null else . / $n end);
+
+# The same with a neighbour, of both VMs together.
+def beside: $s | map(select(.boot == "neighbours" and .kind == "gmem_mmap")) as $all
+	| ("punches", "dies") as $how
+	| ($all | map(select(.work == "moved" and .how == $how) | .pages) | add) as $moved
+	| ($all | map(select(.work | . == $how or . == $how + "_free"))) as $lines
+	| select($moved != null and $moved > 0) | ($moved / 262144) as $gib | ($lines | rounds) as $n
+	| "a neighbour \($how)" as $what
+	| count("P7"; "broadcasts beyond \(goal("P7 warm").most), per GiB it moves: \($what)"; "gmem_mmap"; "P7 neighbour";
+		($lines | caused | if . == null then null else (. - $n * goal("P7 warm").most) / $gib end)),
+	  (({ flushes: "for blocks", mermap_flushes: "of one mm", mermap_turns: "turns of a mermap, own CPU alone",
+	      interrupts: "interrupts, of all causes" } | to_entries[]) as $cause
+	   | count("P7"; "\($cause.value), per GiB it moves: \($what)"; "gmem_mmap"; null;
+		($lines | sum($cause.key) | if . == null then null else . / $gib end)));
+
+def stuck: $s[] | select(.boot == "host" and .work == "stuck")
+	| count("P13"; "stuck, % of what seven of eight freed: \(.size) % of memory, \(.steps) steps"; "gmem_mmap";
+		"P13"; 100 * .pages / .of);
+
+def owned: $s[] | select(.boot == "balloon" and .work == "owned")
+	| count("P16"; "owned to live, after \(.ns / 1e9 | round) s of balloon"; "gmem_mmap"; "P16";
+		(.pages - 2 * 512) / .of);
+
+def conversions: $s | map(select(.boot == "conversions")) | select(length > 0)
+	| count("P15"; "blocks that one allocation puts back, at most"; "anonymous"; "P15"; map(.most) | max),
+	  count("P15"; "time of one, at most, in ms"; "anonymous"; "P15 ms"; (map(.ns) | max) / 1e6);
 
 def orders: range(10) | "order\(.)";
 
 { facts: $facts,
   ratios: [
-	simple("P1"; "first touch"; "memory"; "touch"; "gmem_mmap"; "plain"; 1.03; 1.10),
-	simple("-"; "touch again"; "memory"; "again"; "gmem_mmap"; "plain"; null; null),
-	simple("P2"; "KVM_PRE_FAULT_MEMORY"; "memory"; "fault"; "gmem_private"; "private_plain"; 1.03; 1.10),
-	simple("P2"; "a guest touches"; "memory"; "guest"; "gmem_private"; "private_plain"; 1.03; 1.10),
-	simple("P2"; "a guest touches"; "memory"; "guest"; "gmem_mmap"; "plain"; 1.03; 1.10),
-	(("write", "writeword") as $boot | ("4K", "64K", "2M") as $n | ("gmem_mmap", "plain") as $kind
-	 | (if $kind == "plain" then null else 0.50 end) as $goal
-	 | line("P3"; "pwrite() of " + $n + (if $boot == "write" then "" else ", copy by words" end);
-		$boot; "write" + $n; $kind; "memcpy"; "plain"; $goal; $goal)
+	simple("P1"; "first touch"; "memory"; "touch"; "gmem_mmap"; "plain"; "P1"),
+	simple("-"; "touch again"; "memory"; "again"; "gmem_mmap"; "plain"; null),
+	simple("P2"; "KVM_PRE_FAULT_MEMORY"; "memory"; "fault"; "gmem_private"; "private_plain"; "P2"),
+	simple("P2"; "a guest touches"; "memory"; "guest"; "gmem_private"; "private_plain"; "P2"),
+	simple("P2"; "a guest touches"; "memory"; "guest"; "gmem_mmap"; "plain"; "P2"),
+	(({ write: "", writeword: " words" } | to_entries[]) as $boot
+	 | ("4K", "64K", "2M") as $n | ("gmem_mmap", "plain") as $kind
+	 | line("P3"; "pwrite() of " + $n + (if $boot.value == "" then "" else ", copy by words" end);
+		$boot.key; "write" + $n; $kind; "memcpy"; "plain";
+		(if $kind == "plain" then null else "P3 " + $n + $boot.value end))
 	 | .control = "memcpy"),
-	simple("P4"; "punch hole"; "memory"; "punch"; "gmem_mmap"; "plain"; 1.05; 1.05),
-	simple("P4"; "close"; "memory"; "close"; "gmem_mmap"; "plain"; 1.05; 1.05),
-	simple("P4"; "close, private"; "memory"; "close"; "gmem_private"; "private_plain"; 1.05; 1.05),
+	simple("P4"; "punch hole"; "memory"; "punch"; "gmem_mmap"; "plain"; "P4"),
+	simple("P4"; "close"; "memory"; "close"; "gmem_mmap"; "plain"; "P4"),
+	simple("P4"; "close, private"; "memory"; "close"; "gmem_private"; "private_plain"; "P4"),
 	# without ERMS a page is cleared by words, not by bytes, and the clock counts either
-	({ huge: { suffix: "", goal: 0.50 }, hugeword: { suffix: ", clear by words", goal: 0.15 } }
-	 | to_entries[] | .key as $boot | .value as $v
+	(({ huge: "", hugeword: " words" } | to_entries[]) as $boot
 	 | ({ touch: "P1h", guest: "P2h" } | to_entries[]) as $row
-	 | ((if $row.key == "touch" then "first touch, 2 MiB" else "a guest touches, 2 MiB" end) + $v.suffix) as $what
-	 | simple($row.value; $what; $boot; $row.key; "gmem_huge"; "plain"; $v.goal; null),
-	   simple($row.value; $what; $boot; $row.key; "gmem_huge"; "plain_huge"; 1.005; null),
-	   simple($row.value; $what; $boot; $row.key; "gmem_huge"; "thp"; null; 1.05)),
-	simple("P4h"; "punch hole, 2 MiB"; "huge"; "punch"; "gmem_huge"; "plain"; 0.05; null),
-	simple("P4h"; "punch hole, 2 MiB"; "huge"; "punch"; "gmem_huge"; "thp"; null; null),
-	simple("P4h"; "close, 2 MiB"; "huge"; "close"; "gmem_huge"; "plain"; null; null),
-	against_base("P5"; "first touch"; "secretmem"; "touch"; "secretmem"; 0.90; 0.30),
-	against_base("P5"; "the same of memfd"; "secretmem"; "touch"; "memfd"; null; null),
+	 | ((if $row.key == "touch" then "first touch, 2 MiB" else "a guest touches, 2 MiB" end)
+		+ (if $boot.value == "" then "" else ", clear by words" end)) as $what
+	 | simple($row.value; $what; $boot.key; $row.key; "gmem_huge"; "plain"; $row.value + $boot.value),
+	   simple($row.value; $what; $boot.key; $row.key; "gmem_huge"; "plain_huge"; $row.value + " huge"),
+	   simple($row.value; $what; $boot.key; $row.key; "gmem_huge"; "thp"; $row.value + " thp")),
+	simple("P4h"; "punch hole, 2 MiB"; "huge"; "punch"; "gmem_huge"; "plain"; "P4h"),
+	simple("P4h"; "punch hole, 2 MiB"; "huge"; "punch"; "gmem_huge"; "thp"; null),
+	simple("P4h"; "close, 2 MiB"; "huge"; "close"; "gmem_huge"; "plain"; null),
+	against_base("P5"; "first touch"; "secretmem"; "secretmem"; "touch"; "secretmem"; "P5"),
+	against_base("P5"; "the same of memfd"; "secretmem"; "secretmem"; "touch"; "memfd"; null),
 	(("alloc", "free", "pingpong") as $work
-	 | against_base("P6"; $work; "pages"; $work; orders; 1.005; null)),
+	 | against_base("P6"; $work; "pages"; "pages"; $work; orders; "P6"),
+	   against_base("P6"; $work + ", in use"; "pagesused"; "pages"; $work; orders; "P6 used")),
 	(("fork_exec", "anon_fault", "anon_free", "file_write", "file_read") as $work
-	 | against_base("P6"; $work; "system"; $work; "system"; 1.005; null)),
-	against_base("P6"; "context switch"; "system"; "switch"; "system"; 1.000; null),
+	 | against_base("P6"; $work; "system"; "system"; $work; "system"; "P6 system")),
+	against_base("P6"; "context switch"; "system"; "system"; "switch"; "system"; "P6 switch"),
 	(("cpus4", "cpus8") as $boot
-	 | against_boot("P9"; "P1 with " + $boot[4:] + " CPUs"; $boot; "cpus2"; "touch"; ("gmem_mmap", "plain");
-		null)),
+	 | against_boot("P9"; "P1 with " + $boot[4:] + " CPUs"; $boot; "cpus2"; "touch"; ("gmem_mmap", "plain"))),
 	(("cpus2", "cpus4", "cpus8") as $boot
-	 | simple("P9"; "first touch, " + $boot[4:] + " CPUs"; $boot; "touch"; "gmem_mmap"; "plain"; null; null)),
+	 | simple("P9"; "first touch, " + $boot[4:] + " CPUs"; $boot; "touch"; "gmem_mmap"; "plain"; null)),
 	(("perpage4", "perpage8") as $boot
-	 | simple("P9"; "the same, per-page zap, " + $boot[7:] + " CPUs"; $boot; "touch"; "gmem_mmap"; "plain"; null; null)),
+	 | simple("P9"; "the same, per-page zap, " + $boot[7:] + " CPUs"; $boot; "touch"; "gmem_mmap"; "plain"; null)),
+	(("cpus4", "cpus8") as $boot
+	 | against_boot("P9"; "all of " + $boot[4:] + " CPUs in one mapping"; $boot; "cpus2"; "together";
+		("gmem_mmap", "plain"))),
+	(("cpus2", "cpus4", "cpus8") as $boot
+	 | simple("P9"; "all of " + $boot[4:] + " CPUs in one mapping"; $boot; "together"; "gmem_mmap"; "plain"; null)),
 	{ id: "P10", what: "bytes to be had, fragmented", kind: "gmem_mmap", control: "plain",
-	  least: 0.95, bytes: room },
-	line("P11"; "touch of 90 % after 80 %"; "after"; "hog"; "gmem_mmap"; "hog"; "fresh"; 1.10; 1.10),
+	  least: goal("P10").least, bytes: room },
+	line("P11"; "touch of 90 % after 80 %"; "after"; "hog"; "gmem_mmap"; "hog"; "fresh"; "P11"),
+	line("P11"; "the same, 10 s after"; "after"; "hog_later"; "gmem_mmap"; "hog"; "fresh"; "P11 later"),
 	(("plain", "plain_4k") as $kind
-	 | simple("P12"; "a Linux guest boots, QEMU"; "linux"; "boot"; "protected"; $kind; 1.05; 1.05)),
-	simple("P12h"; "a Linux guest boots, QEMU, 2 MiB"; "linuxhuge"; "boot"; "huge"; "plain"; 1.00; 1.00),
-	simple("start"; "QEMU starts and ends"; "start"; "start"; "protected"; "plain"; 1.05; 1.05),
+	 | simple("P12"; "a Linux guest boots, QEMU"; "linux"; "boot"; "protected"; $kind; "P12")),
+	simple("P12h"; "a Linux guest boots, QEMU, 2 MiB"; "linuxhuge"; "boot"; "huge"; "plain"; "P12h"),
+	simple("P14"; "CPU time a page, seven others start and stop"; "neighbours7"; "dies"; "gmem_mmap"; "plain"; "P14"),
+	simple("start"; "QEMU starts and ends"; "start"; "start"; "protected"; "plain"; "start"),
 	(("touch", "close") as $work
-	 | simple("peer"; "per-page zap, flush: " + $work; "perpage"; $work; "gmem_mmap"; "plain"; null; null)),
-	($peers | to_entries[] | . as $peer | .value as $p
-	 | { id: "peer", what: ($peer.key + ": touch"), kind: "gmem_mmap", control: "plain",
-	     instructions: compare(lines($p; "perpage"; "i"; "touch"; "gmem_mmap"); lines($p; "perpage"; "i"; "touch"; "plain")),
-	     wall: compare(lines($p; "perpage"; "w"; "touch"; "gmem_mmap"); lines($p; "perpage"; "w"; "touch"; "plain")) }),
-	($peers | to_entries[] | . as $peer | .value as $p
-	 | { id: "peer", what: ($peer.key + ", with blocks: touch"), kind: "gmem_mmap", control: "plain",
-	     instructions: compare(lines($p; "memory"; "i"; "touch"; "gmem_mmap"); lines($p; "memory"; "i"; "touch"; "plain")),
-	     wall: compare(lines($p; "memory"; "w"; "touch"; "gmem_mmap"); lines($p; "memory"; "w"; "touch"; "plain")) }),
-	{ id: "peer", what: "memfd_secret, base kernel: touch", kind: "secretmem", control: "memfd",
-	  instructions: compare(lines($b; "secretmem"; "i"; "touch"; "secretmem"); lines($b; "secretmem"; "i"; "touch"; "memfd")),
-	  wall: compare(lines($b; "secretmem"; "w"; "touch"; "secretmem"); lines($b; "secretmem"; "w"; "touch"; "memfd")) },
-	simple("peer"; "memfd_secret, per-page zap: touch"; "secretpage"; "touch"; "secretmem"; "memfd"; null; null),
-	simple("peer"; "memfd_secret, blocks: touch"; "secretmem"; "touch"; "secretmem"; "memfd"; null; null)
+	 | simple("peer"; "per-page zap, flush: " + $work; "perpage"; $work; "gmem_mmap"; "plain"; null)),
+	(({ perpage: "", memory: ", with blocks" } | to_entries[]) as $boot
+	 | ($peers | to_entries[]) as $peer
+	 | row("peer"; $peer.key + $boot.value + ": touch"; "gmem_mmap"; "plain"; null;
+		compare(lines($peer.value; $boot.key; "i"; "touch"; "gmem_mmap");
+			lines($peer.value; $boot.key; "i"; "touch"; "plain"));
+		compare(lines($peer.value; $boot.key; "w"; "touch"; "gmem_mmap");
+			lines($peer.value; $boot.key; "w"; "touch"; "plain")))),
+	row("peer"; "memfd_secret, base kernel: touch"; "secretmem"; "memfd"; null;
+		compare(lines($b; "secretmem"; "i"; "touch"; "secretmem"); lines($b; "secretmem"; "i"; "touch"; "memfd"));
+		compare(lines($b; "secretmem"; "w"; "touch"; "secretmem"); lines($b; "secretmem"; "w"; "touch"; "memfd"))),
+	simple("peer"; "memfd_secret, per-page zap: touch"; "secretpage"; "touch"; "secretmem"; "memfd"; null),
+	simple("peer"; "memfd_secret, blocks: touch"; "secretmem"; "touch"; "secretmem"; "memfd"; null)
   ] | map(select(.instructions != null or .wall != null or .bytes != null)),
   counts: [
-	count("P7"; "broadcasts per GiB"; "gmem_mmap"; 520; broadcasts($s; "memory")),
-	count("P7"; "the same, per-page zap"; "gmem_mmap"; null; broadcasts($s; "perpage")),
-	# what counts no interrupts flushes without them; the mermap's are not in it
-	(if broadcasts($s; "memory") == null then
-		count("P7"; "flushes for page blocks per GiB"; "gmem_mmap"; null; per_gib($s; "memory"; "flushes"; "gmem_mmap"))
+	cycles, beside, stuck, conversions, owned,
+	count("P7"; "broadcasts per GiB, per-page zap"; "gmem_mmap"; null;
+		(of($s; "perpage") | select(length > 0) | broadcasts / (map(select(.kind == "gmem_mmap")) | pages) * 262144)),
+	# a kernel that counts no interrupts flushes without them; the mermap's are not in it
+	(if of($s; "memory") | sum("interrupts") == null then
+		count("P7"; "flushes for page blocks per GiB"; "gmem_mmap"; null; per_gib($s; "memory"; "flushes"))
 	 else empty end),
-	count("P8"; "2M splits per GiB"; "gmem_mmap"; 0; per_gib($s; "memory"; "splits"; "gmem_mmap")),
+	count("P8"; "2M splits per GiB"; "gmem_mmap"; "P8"; per_gib($s; "memory"; "splits")),
 	count("start"; "calls that are asked for"; "protected"; null;
 		([$s[] | select(.boot == "start" and .kind == "protected") | .calls] | median)),
-	count("-"; "mermap, get and put, instructions"; "mermap"; 100; $mermap)
+	count("-"; "mermap, get and put, instructions"; "mermap"; "mermap"; $mermap)
   ] | map(select(.value != null)) }
