@@ -45,7 +45,7 @@ bool mermap_supported(void)
 EXPORT_SYMBOL_FOR_MODULES(mermap_supported, "kvm,kvm-amd");
 
 /* Disable preemption and count one more mapping, if the caller obeys the rules. */
-bool mermap_hold(struct mermap *map)
+static __always_inline bool hold(struct mermap *map)
 {
 	struct holder *this;
 
@@ -64,11 +64,21 @@ bool mermap_hold(struct mermap *map)
 	return true;
 }
 
-/* The mapping is gone: undo mermap_hold(). */
-void mermap_release(struct mermap *map)
+bool mermap_hold(struct mermap *map)
+{
+	return hold(map);
+}
+
+static __always_inline void release(struct mermap *map)
 {
 	__this_cpu_write(holder.depth, map->depth);
 	preempt_enable();
+}
+
+/* The mapping is gone: undo mermap_hold(). */
+void mermap_release(struct mermap *map)
+{
+	release(map);
 }
 
 /**
@@ -94,7 +104,7 @@ void mermap_release(struct mermap *map)
  */
 void *mermap_get(struct mermap *map, struct page *page)
 {
-	if (!mermap_hold(map))
+	if (!hold(map))
 		return NULL;
 
 	mermap_enter(map);
@@ -131,7 +141,7 @@ void mermap_put(struct mermap *map)
 		arch_mermap_clear(map->ptep, map->addr);
 
 	mermap_leave(map);
-	mermap_release(map);
+	release(map);
 }
 EXPORT_SYMBOL_FOR_MODULES(mermap_put, "kvm,kvm-amd");
 

@@ -153,14 +153,13 @@ EXPORT_SYMBOL_FOR_MODULES(mermap_prepare, "kvm,kvm-amd");
  * The count is the mm's, as the flush is: it leaves the address spaces of other
  * mms alone, whose translations this CPU may have kept.
  */
-static unsigned int take_slot(struct mermap_ring *ring)
+static void turn_ring(struct mermap_ring *ring)
 {
-	if (unlikely(ring->next == MERMAP_RING)) {
-		arch_mermap_flush_local();
-		count_vm_event(MERMAP_TURN);
-		ring->next = 0;
-	}
-	return ring->next++;
+	arch_mermap_flush_local();
+	count_vm_event(MERMAP_TURN);
+	ring->ptep = ring->ptes + 1;
+	ring->addr = (void *)window_addr(smp_processor_id()) + PAGE_SIZE;
+	ring->left = MERMAP_RING;
 }
 
 /* A nested mapping finds the private mm loaded, and leaves it. */
@@ -173,35 +172,27 @@ static struct private_mm *borrow(struct mermap *map)
 	return private;
 }
 
-/* Find a slot, in an mm that is loaded until mermap_leave(). */
-void mermap_enter(struct mermap *map)
+/*
+ * mermap_enter(), where it takes more than a slot of the ring: @ring has turned, or is
+ * NULL, or the mapping needs a slot behind it.
+ */
+void mermap_enter_slow(struct mermap *map, struct mermap_ring *ring)
 {
 	unsigned int slot = MERMAP_RING + map->depth;
-	struct mermap_mm *m = mermap_of_current();
-	struct mermap_ring *ring = m ? this_cpu_ptr(m->rings) : NULL;
 	pte_t *ptes = ring ? READ_ONCE(ring->ptes) : NULL;
 
-	map->prev_mm = NULL;
-	map->in_ring = false;
-
-	if (likely(ptes && arch_mermap_is_loaded(current->mm))) {
-		if (likely(!map->depth && !strict)) {
-			slot = take_slot(ring);
-			map->in_ring = true;
-		}
-	} else {
+	if (!ptes || !arch_mermap_is_loaded(current->mm)) {
 		ptes = borrow(map)->ptes;
+	} else if (!map->depth && !strict) {
+		turn_ring(ring);
+		mermap_use_ring(map, ring);
+		return;
 	}
 
+	map->in_ring = false;
 	map->ptep = ptes + 2 * slot + 1;
 	map->addr = (void *)(window_addr(smp_processor_id()) +
 			     (2 * slot + 1) * PAGE_SIZE);
-}
-
-void mermap_leave(struct mermap *map)
-{
-	if (unlikely(map->prev_mm))
-		arch_mermap_leave(map->prev_mm);
 }
 
 /*

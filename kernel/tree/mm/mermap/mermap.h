@@ -26,13 +26,17 @@
  * struct mermap_ring - the slots that one CPU has in one mm
  * @ptes: The page table entries of the CPU's window, or NULL as long as they are
  *	not allocated.  Does not change any more once it is set.
- * @next: The slot for the next mapping.  The TLB of the CPU may hold
- *	translations of the slots before this one, but none of the others.
- *	Only used by the CPU itself, with preemption disabled.
+ * @left: How many slots of the ring, from the first, the TLB of the CPU holds no
+ *	translation of.  This and what follows is only used by the CPU itself, with
+ *	preemption disabled.
+ * @ptep: The entry of the first slot, once @left has not been 0.
+ * @addr: The address of the first slot.
  */
 struct mermap_ring {
 	pte_t *ptes;
-	unsigned int next;
+	unsigned int left;
+	pte_t *ptep;
+	void *addr;
 };
 
 /**
@@ -56,8 +60,7 @@ struct mermap_mm {
 };
 
 int mermap_init_local(void);
-void mermap_enter(struct mermap *map);
-void mermap_leave(struct mermap *map);
+void mermap_enter_slow(struct mermap *map, struct mermap_ring *ring);
 void *mermap_get_window(struct mermap *map, struct page *page);
 void mermap_put_window(struct mermap *map);
 
@@ -68,6 +71,37 @@ void mermap_put_mm(struct mermap_mm *m);
 static inline struct mermap_mm *mermap_of_current(void)
 {
 	return current->mm ? READ_ONCE(current->mm->mermap) : NULL;
+}
+
+/* Use a slot of the ring that the TLB knows nothing of. */
+static inline void mermap_use_ring(struct mermap *map, struct mermap_ring *ring)
+{
+	/* Every other page is a slot. */
+	unsigned int page = 2 * --ring->left;
+
+	map->ptep = ring->ptep + page;
+	map->addr = ring->addr + page * PAGE_SIZE;
+	map->in_ring = true;
+}
+
+/* Find a slot, in an mm that is loaded until mermap_leave(). */
+static inline void mermap_enter(struct mermap *map)
+{
+	struct mermap_mm *m = mermap_of_current();
+	struct mermap_ring *ring = m ? this_cpu_ptr(m->rings) : NULL;
+
+	map->prev_mm = NULL;
+	if (likely(ring && ring->left && !map->depth &&
+		   arch_mermap_is_loaded(current->mm)))
+		mermap_use_ring(map, ring);
+	else
+		mermap_enter_slow(map, ring);
+}
+
+static inline void mermap_leave(struct mermap *map)
+{
+	if (unlikely(map->prev_mm))
+		arch_mermap_leave(map->prev_mm);
 }
 #else
 static inline int mermap_init_local(void)

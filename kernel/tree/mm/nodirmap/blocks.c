@@ -36,6 +36,7 @@
 #include <linux/sched.h>
 #include <linux/set_memory.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/vmstat.h>
 #include <linux/workqueue.h>
@@ -77,11 +78,30 @@ static bool possible __ro_after_init;
 /* By zone_nr(): has a block left the direct map since trim() looked? */
 static DECLARE_BITMAP(zapped, MAX_NUMNODES * MAX_NR_ZONES);
 
+/**
+ * struct trimmer - gives back what is free on a node
+ * @work: Runs trim() as long as there is something.
+ * @nid: The node.
+ * @pause: How long to leave the lists of CPUs alone, in jiffies; 0 at first.
+ * @again: When to drain them again.
+ */
+struct trimmer {
+	struct delayed_work work;
+	int nid;
+	unsigned long pause;
+	unsigned long again;
+};
+
+/* By node: to clear blocks takes long after a large guest, and one CPU a node is fair. */
+static struct trimmer *trimmers;
 static struct workqueue_struct *trim_wq;
-static void trim(struct work_struct *work);
-static DECLARE_DELAYED_WORK(trim_work, trim);
 /* Tasks that wait for trim() to stop, and do its work meanwhile. */
 static atomic_t trim_stops;
+
+static void queue_trim(int nid)
+{
+	queue_delayed_work(trim_wq, &trimmers[nid].work, TRIM_INTERVAL);
+}
 
 static unsigned int zone_nr(struct zone *zone)
 {
@@ -275,7 +295,7 @@ static bool remove_blocks(struct zone *zone, unsigned int nr, unsigned long mark
 		return false;
 
 	set_bit(zone_nr(zone), zapped);
-	queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
+	queue_trim(zone_to_nid(zone));
 	return true;
 }
 
@@ -618,16 +638,22 @@ bool __nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx)
  */
 static void stop_trim(void)
 {
+	int nid;
+
 	atomic_inc(&trim_stops);
-	cancel_delayed_work_sync(&trim_work);
+	for (nid = 0; nid < nr_node_ids; nid++)
+		cancel_delayed_work_sync(&trimmers[nid].work);
 }
 
 static void start_trim(void)
 {
+	int nid;
+
 	if (atomic_dec_return(&trim_stops))
 		return;
-	if (global_zone_page_state(NR_NODIRMAP))
-		queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
+	for_each_online_node(nid)
+		if (sum_zone_node_page_state(nid, NR_NODIRMAP))
+			queue_trim(nid);
 }
 
 /**
@@ -741,10 +767,10 @@ static unsigned long reserve(struct zone *zone)
 }
 
 /* Pages of blocks of which others are in use, or seem to be. */
-static long nr_left(void)
+static long nr_left(int nid)
 {
-	return global_zone_page_state(NR_NODIRMAP) -
-	       global_zone_page_state(NR_FREE_NODIRMAP_BLOCKS);
+	return sum_zone_node_page_state(nid, NR_NODIRMAP) -
+	       sum_zone_node_page_state(nid, NR_FREE_NODIRMAP_BLOCKS);
 }
 
 /*
@@ -754,25 +780,25 @@ static long nr_left(void)
  * To drain the lists disturbs all CPUs.  Where that has not helped, the next attempt
  * is later: a page with a memory error stays for good.
  */
-static void gather_leftovers(void)
+static void gather_leftovers(struct trimmer *trimmer)
 {
-	static unsigned long again, pause;
-	long left = nr_left();
+	long left = nr_left(trimmer->nid);
 
 	if (nodirmap_active() || left <= 0) {
-		pause = 0;
+		trimmer->pause = 0;
 		return;
 	}
-	if (pause && time_before(jiffies, again))
+	if (trimmer->pause && time_before(jiffies, trimmer->again))
 		return;
 
 	lru_add_drain_all();
 	drain_all_pages(NULL);
-	if (nr_left() < left)
-		pause = TRIM_INTERVAL;
+	if (nr_left(trimmer->nid) < left)
+		trimmer->pause = TRIM_INTERVAL;
 	else
-		pause = clamp(2 * pause, TRIM_INTERVAL, DRAIN_INTERVAL_MAX);
-	again = jiffies + pause;
+		trimmer->pause = clamp(2 * trimmer->pause, TRIM_INTERVAL,
+				       DRAIN_INTERVAL_MAX);
+	trimmer->again = jiffies + trimmer->pause;
 }
 
 /*
@@ -784,13 +810,17 @@ static void gather_leftovers(void)
  */
 static void trim(struct work_struct *work)
 {
+	struct trimmer *trimmer = container_of(to_delayed_work(work),
+					       struct trimmer, work);
 	bool more = false;
 	struct zone *zone;
 
-	gather_leftovers();
+	gather_leftovers(trimmer);
 	for_each_populated_zone(zone) {
 		unsigned long keep = reserve(zone), nr = nr_free_blocks(zone);
 
+		if (zone_to_nid(zone) != trimmer->nid)
+			continue;
 		if (zone_page_state(zone, NR_NODIRMAP) >> pageblock_order > keep)
 			more = true;
 		if (test_and_clear_bit(zone_nr(zone), zapped) || nr <= keep)
@@ -812,7 +842,7 @@ static void trim(struct work_struct *work)
 
 	/* Nothing tells when a block becomes free. */
 	if (more)
-		queue_delayed_work(trim_wq, &trim_work, TRIM_INTERVAL);
+		queue_trim(trimmer->nid);
 }
 
 static int __init nodirmap_param(char *arg)
@@ -841,15 +871,29 @@ static const char *__init reason_against(void)
 	return NULL;
 }
 
+/* Return: whether there was memory for it. */
+static bool __init init_trimmers(void)
+{
+	int nid;
+
+	trimmers = kzalloc_objs(*trimmers, nr_node_ids);
+	trim_wq = alloc_workqueue("nodirmap", WQ_UNBOUND | WQ_FREEZABLE, nr_node_ids);
+	if (!trimmers || !trim_wq)
+		return false;
+
+	for (nid = 0; nid < nr_node_ids; nid++) {
+		trimmers[nid].nid = nid;
+		INIT_DELAYED_WORK(&trimmers[nid].work, trim);
+	}
+	return true;
+}
+
 static int __init nodirmap_init(void)
 {
 	const char *reason = reason_against();
 
-	if (!reason) {
-		trim_wq = alloc_workqueue("nodirmap", WQ_UNBOUND | WQ_FREEZABLE, 1);
-		if (!trim_wq)
-			reason = "out of memory";
-	}
+	if (!reason && !init_trimmers())
+		reason = "out of memory";
 	if (reason) {
 		pr_info("off: %s\n", reason);
 		return 0;

@@ -691,7 +691,7 @@ static void ring_is_the_mms(struct kunit *test)
 	exit_mm_of_test(other);
 
 	kthread_use_mm(mm);
-	KUNIT_EXPECT_PTR_EQ(test, addr + 2 * PAGE_SIZE, mermap_get(&map, page));
+	KUNIT_EXPECT_PTR_EQ(test, addr - 2 * PAGE_SIZE, mermap_get(&map, page));
 	mermap_put(&map);
 	exit_mm_of_test(mm);
 	migrate_enable();

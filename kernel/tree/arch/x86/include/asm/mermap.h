@@ -17,12 +17,13 @@ static inline bool arch_mermap_supported(void)
 	return mm_local_region_supported();
 }
 
-/* Not global: a flush of the mm has to get rid of it.  Encrypted if RAM is. */
+/*
+ * Not global: a flush of the mm has to get rid of it.  Encrypted if RAM is.  What
+ * pfn_pte() does on top is for entries that are not present or not the kernel's.
+ */
 static inline pte_t arch_mermap_pte(struct page *page)
 {
-	pgprot_t prot = __pgprot(pgprot_val(PAGE_KERNEL) & ~_PAGE_GLOBAL);
-
-	return pfn_pte(page_to_pfn(page), prot);
+	return __pte(page_to_phys(page) | (pgprot_val(PAGE_KERNEL) & ~_PAGE_GLOBAL));
 }
 
 /* As arch_mermap_pte(), for all of the PMD_SIZE that the page is in. */
