@@ -76,26 +76,28 @@ def broadcasts: (map(select(.kind == "gmem_mmap")) | sum("interrupts")) as $v
 	| (map(select(.kind == "plain")) | sum("interrupts")) as $c
 	| if $v == null or $c == null then null else ($v - $c) / (.[0].cpus - 1) end;
 
-# The causes that the kernel counts; a turn of a mermap flushes its own CPU alone.
-def caused: if length == 0 then null else sum("flushes") as $blocks | sum("mermap_flushes") as $mms
-	| if $blocks == null or $mms == null then null else $blocks + $mms end end;
+# By the counters of the kernel: one for some page blocks, and one at most for a page
+# that leaves the map by itself.  The flushes of a mermap are for one mm, or one CPU.
+def caused: if length == 0 then null else sum("flushes") as $blocks | sum("slow_pages") as $pages
+	| if $blocks == null or $pages == null then null else $blocks + $pages end end;
 
 def rounds: [.[].round] | unique | length;
 
 def count($id; $what; $kind; $goal; $value):
 	{ id: $id, what: $what, kind: $kind, goal: goal($goal).most, value: $value };
 
-# Broadcasts to populate and free once, by the clock of instructions.  There is a goal
-# for two sizes.
-def cycles: $s | map(select(.boot == "flushes" and .clock == "i")) | group_by(.pages)[]
+# Broadcasts to populate and free once.  There is a goal for two sizes.  By the wall
+# clock of an emulated machine it takes seconds, in which blocks go back.
+def cycles: ({ i: "", w: ", slowly" } | to_entries[]) as $clock
+	| $s | map(select(.boot == "flushes" and .clock == $clock.key)) | group_by(.pages)[]
 	| . as $all | "\(.[0].pages / 256) MiB" as $size
 	| ({ cold: true, warm: false } | to_entries[]) as $state
 	| (if $state.key == "warm" then "warm" elif $size == "1024 MiB" then "1 GiB" else $size end) as $key
 	| (if $size == "128 MiB" or $size == "1024 MiB" then "P7 \($key)" else null end) as $goal
 	| $all | map(select((.round == 0) == $state.value)) | select(length > 0) | rounds as $n
-	| count("P7"; "broadcasts, \($size) \($state.key)"; "gmem_mmap"; $goal;
+	| count("P7"; "broadcasts, \($size) \($state.key)\($clock.value)"; "gmem_mmap"; $goal;
 		(map(select(.kind == "gmem_mmap")) | caused | if . == null then null else . / $n end)),
-	  count("P7"; "interrupts, \($size) \($state.key)"; "gmem_mmap"; null;
+	  count("P7"; "interrupts, \($size) \($state.key)\($clock.value)"; "gmem_mmap"; null;
 		broadcasts | if . == null then null else . / $n end);
 
 # The same with a neighbour, of both VMs together.
@@ -107,8 +109,8 @@ def beside: $s | map(select(.boot == "neighbours" and .kind == "gmem_mmap")) as 
 	| "a neighbour \($how)" as $what
 	| count("P7"; "broadcasts beyond \(goal("P7 warm").most), per GiB it moves: \($what)"; "gmem_mmap"; "P7 neighbour";
 		($lines | caused | if . == null then null else (. - $n * goal("P7 warm").most) / $gib end)),
-	  (({ flushes: "for blocks", mermap_flushes: "of one mm", mermap_turns: "turns of a mermap, own CPU alone",
-	      interrupts: "interrupts, of all causes" } | to_entries[]) as $cause
+	  (({ flushes: "for blocks", slow_pages: "for single pages", mermap_flushes: "of one mm",
+	      mermap_turns: "of one CPU", interrupts: "interrupts, of all causes" } | to_entries[]) as $cause
 	   | count("P7"; "\($cause.value), per GiB it moves: \($what)"; "gmem_mmap"; null;
 		($lines | sum($cause.key) | if . == null then null else . / $gib end)));
 

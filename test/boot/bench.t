@@ -18,12 +18,16 @@ results() {
 		>"$FAKE/bench/results/$1/$2.$3.jsonl"
 }
 
-# one kernel that zaps page by page, and twice the same work on it
+# part N: of the lines, between empty ones
+part() { awk -v RS= -v n="$1" 'NR == n' <<<"$lines"; }
+
+# one kernel that zaps page by page, and twice the same work on it; then other work
 lines=$("$TOP/lab/boot" -n bench -I -m 1G -t 600 -a nodirmap=off -- sh -c '
-	{ bench 4 4 plain && echo && bench 4 4 plain gmem_mmap; } >&3')
-sed -n '1,/^$/p' <<<"$lines" | results first memory i
-sed '1,/^$/d' <<<"$lines" | results second memory i
-sed '1,/^$/d' <<<"$lines" | results series perpage w
+	{ bench 4 4 plain && echo && bench 4 4 plain gmem_mmap && echo &&
+		bench_neighbours punches 1 4 1 gmem_mmap && bench -a 4 1 gmem_mmap; } >&3')
+part 1 | results first memory i
+part 2 | results second memory i
+part 2 | results series perpage w
 export OUT=$FAKE
 A=first B=second "$TOP/bench/compare" >/dev/null
 is "the same work twice is the same, to 2 %" \
@@ -37,3 +41,8 @@ is "and costs instructions" \
 		| ($t | map(select(.kind == "gmem_mmap") | .ns) | min) >
 		  1.05 * ($t | map(select(.kind == "plain") | .ns) | max)' \
 		"$FAKE/bench/results/series/perpage.w.jsonl")" true
+# reading WORK EXPRESSION
+reading() { part 3 | jq "select(.work == \"$1\") | $2"; }
+is "next to a neighbour, each page has its cause" "$(reading punches '.slow_pages >= .pages')" true
+is "and the neighbour has populated pages" "$(reading moved '.pages > 0')" true
+is "all CPUs touch one mapping" "$(reading together .pages)" 1024

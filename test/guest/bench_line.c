@@ -65,6 +65,7 @@ struct bench_reading bench_start(void)
 		.interrupts = call_interrupts(),
 		.splits = vmstat("direct_map_level2_splits"),
 		.flushes = vmstat("nodirmap_flush"),
+		.slow_pages = vmstat("nodirmap_slow_page"),
 		.mermap_flushes = vmstat("mermap_flush"),
 		.mermap_turns = vmstat("mermap_turn"),
 	};
@@ -83,6 +84,7 @@ void bench_stop(struct bench_reading from, const char *work, const char *kind,
 	print_count("interrupts", from.interrupts, call_interrupts());
 	print_count("splits", from.splits, vmstat("direct_map_level2_splits"));
 	print_count("flushes", from.flushes, vmstat("nodirmap_flush"));
+	print_count("slow_pages", from.slow_pages, vmstat("nodirmap_slow_page"));
 	print_count("mermap_flushes", from.mermap_flushes, vmstat("mermap_flush"));
 	print_count("mermap_turns", from.mermap_turns, vmstat("mermap_turn"));
 	puts("}");

@@ -16,6 +16,7 @@ struct bench_reading {
 	int64_t interrupts;
 	int64_t splits;
 	int64_t flushes;
+	int64_t slow_pages;
 	int64_t mermap_flushes;
 	int64_t mermap_turns;
 };

@@ -5,7 +5,7 @@
 #
 # A process touches 90 % of memory right after 80 % of it was out of the map.  The trace
 # has each of its allocations, each block that it puts back, and the time that takes.
-# Prints a line, see docs/bench.md.
+# Prints a line, see docs/bench.md.  Fails if the trace lost events or has no block.
 set -eu
 
 cd /sys/kernel/tracing
@@ -25,7 +25,7 @@ awk '/LOST/ { lost = 1 }
 	/: leave: / && blocks { took = time() - from; if (took > longest) longest = took }
 	/: end/ { exit }
 	END {
-		if (lost) exit 1
+		if (lost || !all || !longest) exit 1
 		printf "{\"work\":\"conversions\",\"kind\":\"anonymous\",\"round\":0,\"pages\":%d,\"most\":%d,\"ns\":%d}\n",
 			all, most, longest * 1e9
 	}' <trace_pipe &
