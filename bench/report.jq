@@ -107,8 +107,9 @@ def beside: $s | map(select(.boot == "neighbours" and .kind == "gmem_mmap")) as 
 	| ($all | map(select(.work | . == $how or . == $how + "_free"))) as $lines
 	| select($moved != null and $moved > 0) | ($moved / 262144) as $gib | ($lines | rounds) as $n
 	| "a neighbour \($how)" as $what
-	| count("P7"; "broadcasts beyond \(goal("P7 warm").most), per GiB it moves: \($what)"; "gmem_mmap"; "P7 neighbour";
-		($lines | caused | if . == null then null else (. - $n * goal("P7 warm").most) / $gib end)),
+	| (count("P7"; "broadcasts, \($what) and moves \($moved / 256 / $n | round) MiB"; "gmem_mmap"; "P7 neighbour";
+		($lines | caused | if . == null then null else . / $n end))
+	   | .goal = ((goal("P7 warm").most + .goal * $gib / $n) * 10 | round / 10)),
 	  (({ flushes: "for blocks", slow_pages: "for single pages", mermap_flushes: "of one mm",
 	      mermap_turns: "of one CPU", interrupts: "interrupts, of all causes" } | to_entries[]) as $cause
 	   | count("P7"; "\($cause.value), per GiB it moves: \($what)"; "gmem_mmap"; null;
