@@ -41,6 +41,9 @@ ok "has a stamp" stamp
 ok "the series applies" "$TOP/lab/tree"
 is "with every step of kernel/series" \
 	"$(git -C "$OUT/linux" rev-list --count base..HEAD)" "$(grep -c '^[^#]' "$KERNEL_DIR/series")"
+is "of which the README has the number" \
+	"$(sed -n 's/.*It is \([0-9]*\) patches for Linux.*/\1/p' "$TOP/README.md")" \
+	"$(grep -c '^[^#]' "$KERNEL_DIR/series")"
 ok "and is exported" "$TOP/lab/export"
 ok "which changes nothing" diff -r "$TOP/kernel" "$KERNEL_DIR"
 first=$(grep -m1 '^[^#]' "$KERNEL_DIR/series")
