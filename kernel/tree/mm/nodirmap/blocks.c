@@ -301,7 +301,7 @@ static bool remove_blocks(struct zone *zone, unsigned int nr, unsigned long mark
 
 /**
  * nodirmap_fill_pool - have blocks ready for requests to come
- * @zone: The zone.
+ * @zone: The zone to prefer; the lower ones of its node serve as well.
  * @gfp: What the caller allows.
  * @nr: How many blocks are wanted.
  *
@@ -312,12 +312,20 @@ static bool remove_blocks(struct zone *zone, unsigned int nr, unsigned long mark
  */
 void nodirmap_fill_pool(struct zone *zone, gfp_t gfp, unsigned int nr)
 {
+	struct zone *zones = zone->zone_pgdat->node_zones;
+
 	might_sleep();
 
-	if (nr < 2 || nr_free_blocks(zone) || (current->flags & PF_MEMALLOC))
+	if (nr < 2 || (current->flags & PF_MEMALLOC))
 		return;
 
-	remove_blocks(zone, nr, low_wmark_pages(zone), gfp_zone(gfp));
+	for (; zone >= zones; zone--) {
+		if (!managed_zone(zone))
+			continue;
+		if (nr_free_blocks(zone) ||
+		    remove_blocks(zone, nr, low_wmark_pages(zone), gfp_zone(gfp)))
+			return;
+	}
 }
 
 /*

@@ -36,6 +36,9 @@
 /* Each takes a page from the machine for good. */
 #define NR_ERRORS	40
 
+/* Seconds: a kernel with KASAN, under emulation, takes its time. */
+#define LONG_TIMEOUT	240
+
 #define DATA_SLOT	1
 #define DATA_GPA	((gpa_t)SZ_4G)
 
@@ -242,7 +245,7 @@ TEST_F(huge, page_that_is_there_stays_alone)
 	EXPECT_EQ(2, nr_present(self->fd, 0, HUGE_SIZE));
 }
 
-TEST_F(huge, hole_reads_zero_and_leaves_its_neighbours)
+TEST_F_TIMEOUT(huge, hole_reads_zero_and_leaves_its_neighbours, LONG_TIMEOUT)
 {
 	static const size_t lens[] = { 1, 2, 511, 512, 513, 1023, 1025 };
 	static const size_t starts[] = { 0, 1, 300, 511, 512 };
@@ -658,7 +661,7 @@ static void punch_while_in_use(int fd, u8 *mem, size_t hole)
 	kvm_close(pipefd[1]);
 }
 
-TEST_F(huge, guest_does_not_keep_a_page_that_has_gone)
+TEST_F_TIMEOUT(huge, guest_does_not_keep_a_page_that_has_gone, LONG_TIMEOUT)
 {
 	bool pins = !(variant->flags & GUEST_MEMFD_FLAG_NO_DIRECT_MAP);
 	/* What userspace loses there would be taken from the guest, too. */

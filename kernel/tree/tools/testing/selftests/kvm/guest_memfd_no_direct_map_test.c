@@ -790,7 +790,8 @@ TEST_F(mapping, fallocate_keeps_contents_and_refills_holes_with_zero)
 }
 
 /* Pages that were out of the direct map come back as usable as before. */
-TEST_F(mapping, freed_memory_is_reusable)
+/* Seconds: a kernel with KASAN, under emulation, takes its time. */
+TEST_F_TIMEOUT(mapping, freed_memory_is_reusable, 240)
 {
 	const size_t size = SZ_8M;
 	int i;
