@@ -47,9 +47,9 @@ static const struct row {
 	ROW(invlpgb, 3, "CPUs", "CPUs that wait for a broadcast: all VMs start, INVLPGB"),
 	ROW(freed, 0, "MiB", "mass exit: memory that the dead VMs used"),
 	ROW(stuck, 2, "% of that memory", "mass exit: free pages in blocks of survivors"),
-	ROW(backlog, 0, "MiB", "back-log of the worker: at the exit"),
-	ROW(backlog_10, 0, "MiB", "back-log of the worker: 10 s later"),
-	ROW(back, 1, "s", "back-log of the worker: time until none is left"),
+	ROW(backlog, 0, "MiB", "back-log of the workers: at the exit"),
+	ROW(backlog_10, 0, "MiB", "back-log of the workers: 10 s later"),
+	ROW(back, 1, "s", "back-log of the workers: time until none is left"),
 	ROW(ordinary, 0, "blocks", "blocks that ordinary requests for all memory put back"),
 	ROW(ordinary_time, 1, "s", "CPU time of these requests to clear blocks"),
 };

@@ -54,6 +54,9 @@ struct node {
 	/* Whole blocks outside that nobody owns. */
 	uint64_t pool;
 	bool zapped;
+	/* The node's worker: when it goes on, and blocks that it still has to give back. */
+	double trim_at;
+	uint64_t trim_left;
 };
 
 struct counts {
@@ -75,15 +78,12 @@ struct sim {
 	/* If blocks are shared: pages of each VM in each. */
 	uint16_t *shares;
 	double now, page_seconds, block_seconds;
-	/* The worker: when it goes on, the next node, blocks to give back of the last. */
-	double trim_at;
-	uint64_t trim_next, trim_left;
 };
 
 void sim_init(struct sim *sim, const struct options *options, enum policy policy);
 uint64_t sim_random(struct sim *sim, uint64_t below);
 void sim_wait(struct sim *sim, double seconds);
-/* Blocks that the worker is going to give back. */
+/* Blocks that the workers are going to give back. */
 uint64_t sim_backlog(const struct sim *sim);
 /* Ordinary requests take all that is free.  Return: how many blocks they put back. */
 uint64_t sim_ordinary(struct sim *sim);

@@ -271,28 +271,27 @@ static uint64_t blocks_to_trim(struct sim *sim, struct node *node)
 	return max(div_up(nr, 2), min(nr, TRIM_BLOCKS));
 }
 
-/* A batch, or a second of sleep when no node has more to do. */
-static void trim(struct sim *sim)
+/* A batch, and a second of sleep when there is no more to do. */
+static void trim(struct sim *sim, struct node *node)
 {
-	uint64_t nr;
+	uint64_t nr = 0;
 
-	while (!sim->trim_left && sim->trim_next < sim->o.nodes)
-		sim->trim_left = blocks_to_trim(sim, &sim->nodes[sim->trim_next++]);
-	if (!sim->trim_left) {
-		sim->trim_next = 0;
-		sim->trim_at += TRIM_INTERVAL;
-		return;
-	}
-	nr = return_blocks(sim, &sim->nodes[sim->trim_next - 1], min(sim->trim_left, BATCH));
-	sim->trim_left = nr ? sim->trim_left - nr : 0;
-	sim->trim_at += nr * sim->block_seconds;
+	if (!node->trim_left)
+		node->trim_left = blocks_to_trim(sim, node);
+	if (node->trim_left)
+		nr = return_blocks(sim, node, min(node->trim_left, BATCH));
+	node->trim_left = nr ? node->trim_left - nr : 0;
+	node->trim_at += nr * sim->block_seconds;
+	if (!node->trim_left)
+		node->trim_at += TRIM_INTERVAL;
 }
 
 void sim_wait(struct sim *sim, double seconds)
 {
 	sim->now += seconds;
-	while (sim->trim_at <= sim->now)
-		trim(sim);
+	for (uint64_t i = 0; i < sim->o.nodes; i++)
+		while (sim->nodes[i].trim_at <= sim->now)
+			trim(sim, &sim->nodes[i]);
 }
 
 /* A request that would leave less than the low watermark puts a block back first. */
@@ -320,7 +319,8 @@ static struct node new_node(uint64_t memory, uint64_t nodes)
 	uint64_t lowest = kib * 1024 / PAGE / nodes, pages = memory / PAGE / nodes;
 	uint64_t gap = max(lowest / 4, pages / 1000);
 
-	return (struct node){ pages, lowest + gap, lowest + 2 * gap, 0, false };
+	return (struct node){ .free = pages, .low = lowest + gap, .high = lowest + 2 * gap,
+			      .trim_at = TRIM_INTERVAL };
 }
 
 static void *new_array(uint64_t nr, size_t size)
@@ -337,8 +337,7 @@ void sim_init(struct sim *sim, const struct options *options, enum policy policy
 {
 	*sim = (struct sim){ .o = *options, .policy = policy, .random = options->seed,
 			     .nr_blocks = options->memory / PAGE / BLOCK,
-			     .block_seconds = (double)BLOCK * PAGE / options->clear,
-			     .trim_at = TRIM_INTERVAL };
+			     .block_seconds = (double)BLOCK * PAGE / options->clear };
 	for (uint64_t i = 0; i < options->nodes; i++)
 		sim->nodes[i] = new_node(options->memory, options->nodes);
 	for (uint64_t i = 0; i < options->vms; i++) {
