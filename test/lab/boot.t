@@ -156,6 +156,28 @@ like "and one beside which the kernel log has a report" "$status $says" \
 boots shutdown_fine -a pti=on -- echo "Wanted KVM exit reason: 2 (IO), got: 8 (SHUTDOWN)"
 is "a command that succeeds is not tried again" "$status $says" "0 "
 
+# QEMU that gives up as often as the file has lines
+mkdir "$tmp/aborts"
+cat >"$tmp/aborts/qemu-system-x86_64" <<END
+#!/bin/sh
+[ "\$1" != --version ] && [ -s "$tmp/left" ] || exec $(command -v qemu-system-x86_64) "\$@"
+sed -i 1d "$tmp/left"
+: >"$OUT/logs/\$(cat "$tmp/name")/result"
+echo booting >"$OUT/logs/\$(cat "$tmp/name")/console.log"
+echo "qemu: system/physmem.c:1: iotlb_to_section: Assertion 'false' failed." >&2
+kill -ABRT \$\$
+END
+chmod +x "$tmp/aborts/qemu-system-x86_64"
+echo once >"$tmp/left"
+echo lab_aborted >"$tmp/name"
+PATH=$tmp/aborts:$PATH boots aborted -- true
+is "a boot in which an assertion of QEMU failed is tried again" "$status" 0
+like "which shows, too" "$says" 'an assertion of QEMU failed .tried once more.'
+printf 'once\ntwice\n' >"$tmp/left"
+echo lab_aborted_twice >"$tmp/name"
+PATH=$tmp/aborts:$PATH boots aborted_twice -- true
+like "that is not tried a third time" "$status $says" '^125 .*tried once more.*ended without a word'
+
 # a kernel that is not what was built last
 own=$tmp/out/build/x86_64-default
 mkdir -p "$own/include/generated"

@@ -18,7 +18,9 @@ MAY_SKIP='^$'
 [ "$(uname -m)" = x86_64 ] ||
 	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|needs CONFIG_IO_URING\|here does direct I/O'
 ! grep -qsx N /sys/module/kvm_intel/parameters/ept ||
-	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|KVM_X86_SW_PROTECTED_VM is not\|have single pages'
+	MAY_SKIP='KVM_PRE_FAULT_MEMORY is not\|KVM_X86_SW_PROTECTED_VM is not\|entries of the guest do not show'
+! grep -q 'kvm-arm.mode=protected' /proc/cmdline ||
+	MAY_SKIP="$MAY_SKIP\|entries of the guest do not show"
 MAY_SKIP="$MAY_SKIP\|nobody gets a reference"
 ! dmesg | grep -q 'nodirmap: off' || MAY_SKIP="$MAY_SKIP\|no large folios here"
 

@@ -21,6 +21,7 @@
 #define pr_fmt(fmt) "nodirmap: " fmt
 
 #include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/cleanup.h>
 #include <linux/cpuset.h>
 #include <linux/error-injection.h>
@@ -663,6 +664,22 @@ static void start_trim(void)
 		if (sum_zone_node_page_state(nid, NR_NODIRMAP))
 			queue_trim(nid);
 }
+
+#if IS_ENABLED(CONFIG_KUNIT)
+/* Pages of blocks that somebody has; not of blocks that are on their way back. */
+VISIBLE_IF_KUNIT long nodirmap_count_used(void)
+{
+	struct zone *zone;
+	long used = 0;
+
+	stop_trim();
+	for_each_populated_zone(zone)
+		used += zone_page_state_snapshot(zone, NR_NODIRMAP) -
+			zone_page_state_snapshot(zone, NR_FREE_NODIRMAP_BLOCKS);
+	start_trim();
+	return used;
+}
+#endif
 
 /**
  * nodirmap_return_all - put all wholly free blocks back into the direct map

@@ -128,6 +128,10 @@ bool __nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx);
 void __nodirmap_return_range(unsigned long start_pfn, unsigned long end_pfn);
 void nodirmap_return_all(struct zone *zone);
 
+#if IS_ENABLED(CONFIG_KUNIT)
+long nodirmap_count_used(void);
+#endif
+
 /* owner.c */
 struct nodirmap_blocks *nodirmap_alloc_blocks(void);
 void nodirmap_close_blocks(struct nodirmap_blocks *blocks);

@@ -190,6 +190,7 @@ static void uncharge(struct nodirmap_blocks *blocks, unsigned long nr) { }
 /* Has the number of free pages changed by enough for the cgroup to be told? */
 static bool is_due(struct nodirmap_blocks *blocks)
 {
+	/* A hint where the lock is not held: settle() computes it anew. */
 	return abs(data_race(blocks->holes - blocks->charged)) >= CHARGE_BATCH;
 }
 

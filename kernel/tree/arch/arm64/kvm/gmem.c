@@ -13,7 +13,6 @@
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/set_memory.h>
-#include <linux/sizes.h>
 
 #include <asm/kvm_mmu.h>
 
@@ -82,7 +81,7 @@ bool kvm_arch_gmem_supports_no_direct_map(struct kvm *kvm)
 
 bool kvm_arch_gmem_supports_huge(struct kvm *kvm)
 {
-	return PMD_SIZE == SZ_2M && !(kvm && kvm_vm_is_protected(kvm));
+	return IS_ENABLED(CONFIG_ARM64_4K_PAGES) && !(kvm && kvm_vm_is_protected(kvm));
 }
 
 void __init kvm_gmem_explain_no_direct_map(void)

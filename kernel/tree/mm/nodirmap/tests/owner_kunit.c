@@ -161,7 +161,7 @@ static void hole_serves_its_mapping(struct kunit *test)
 	populate_block(test, 0, 0);
 	page = populate(test, 0, 7);
 	write_pattern(test, page);
-	outside = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+	outside = nodirmap_count_used();
 
 	punch(test, 0, 7);
 	KUNIT_EXPECT_PTR_NE(test, page, populate(test, 1, 0));
@@ -169,8 +169,7 @@ static void hole_serves_its_mapping(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, page, again);
 	expect_contents(test, again, 0);
 	/* The other mapping has taken a block. */
-	KUNIT_EXPECT_EQ(test, outside + BLOCK_PAGES,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, outside + BLOCK_PAGES, nodirmap_count_used());
 }
 
 static void dead_mapping_leaves_whole_blocks(struct kunit *test)
@@ -179,7 +178,7 @@ static void dead_mapping_leaves_whole_blocks(struct kunit *test)
 	unsigned int i;
 	long used;
 
-	used = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+	used = nodirmap_count_used();
 	for (i = 0; i < 3 * BLOCK_PAGES + 5; i++)
 		populate(test, 0, i);
 	/* Every block of the first has holes, and the other lives on. */
@@ -187,15 +186,12 @@ static void dead_mapping_leaves_whole_blocks(struct kunit *test)
 	for (i = 0; i < 3; i++)
 		punch(test, 0, i * BLOCK_PAGES + i);
 	KUNIT_EXPECT_GT(test, count_of(NR_NODIRMAP_HOLES), state->holes);
-	KUNIT_EXPECT_EQ(test, used + 5 * BLOCK_PAGES,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, used + 5 * BLOCK_PAGES, nodirmap_count_used());
 
 	remove_all(test, 0);
-	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES, nodirmap_count_used());
 	remove_all(test, 1);
-	KUNIT_EXPECT_EQ(test, used,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, used, nodirmap_count_used());
 	KUNIT_EXPECT_EQ(test, state->holes, count_of(NR_NODIRMAP_HOLES));
 }
 
@@ -207,15 +203,13 @@ static void whole_block_goes_back(struct kunit *test)
 
 	populate_block(test, 0, 0);
 	populate(test, 0, BLOCK_PAGES);
-	used = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+	used = nodirmap_count_used();
 	for (i = 0; i < BLOCK_PAGES; i++)
 		punch(test, 0, i);
 	/* One stays, and goes when another one is whole. */
-	KUNIT_EXPECT_EQ(test, used,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, used, nodirmap_count_used());
 	punch(test, 0, BLOCK_PAGES);
-	KUNIT_EXPECT_EQ(test, used - BLOCK_PAGES,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, used - BLOCK_PAGES, nodirmap_count_used());
 }
 
 /* The last block of a mapping stays with it as long as nobody else needs it. */
@@ -223,14 +217,12 @@ static void idle_block_is_released(struct kunit *test)
 {
 	long used;
 
-	used = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+	used = nodirmap_count_used();
 	populate(test, 0, 0);
 	punch(test, 0, 0);
-	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES, nodirmap_count_used());
 	KUNIT_EXPECT_EQ(test, 1, nodirmap_release_idle());
-	KUNIT_EXPECT_EQ(test, used,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, used, nodirmap_count_used());
 	/* The mapping takes another one. */
 	expect_contents(test, populate(test, 0, 0), 0);
 }
@@ -241,17 +233,15 @@ static void page_in_use_keeps_its_block(struct kunit *test)
 	struct page *page;
 	long used;
 
-	used = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+	used = nodirmap_count_used();
 	populate(test, 0, 0);
 	page = populate(test, 0, 1);
 	get_page(page);
 	remove_all(test, 0);
-	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES, nodirmap_count_used());
 
 	put_page(page);
-	KUNIT_EXPECT_EQ(test, used,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, used, nodirmap_count_used());
 	KUNIT_EXPECT_EQ(test, state->holes, count_of(NR_NODIRMAP_HOLES));
 }
 
@@ -356,7 +346,7 @@ static void large_folio_is_a_whole_block(struct kunit *test)
 		write_pattern(test, populate(test, 1, i));
 	remove_all(test, 1);
 
-	used = count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS);
+	used = nodirmap_count_used();
 	folio = add_large(test, 0);
 	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(folio_pfn(folio), BLOCK_PAGES));
 	KUNIT_EXPECT_EQ(test, 0, nodirmap_clear_folio(folio));
@@ -368,12 +358,10 @@ static void large_folio_is_a_whole_block(struct kunit *test)
 	folio_unlock(folio);
 	folio_put(folio);
 	KUNIT_EXPECT_EQ(test, state->holes, count_of(NR_NODIRMAP_HOLES));
-	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES, nodirmap_count_used());
 
 	remove_all(test, 0);
-	KUNIT_EXPECT_EQ(test, used,
-			count_of(NR_NODIRMAP) - count_of(NR_FREE_NODIRMAP_BLOCKS));
+	KUNIT_EXPECT_EQ(test, used, nodirmap_count_used());
 }
 
 static void split_folio_leaves_pages_of_its_block(struct kunit *test)
