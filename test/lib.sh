@@ -11,7 +11,8 @@
 #   boot_tap NAME [options of lab/boot] -- command...
 #                                with STOP_AT_FAILURE the last one of a file if
 #                                anything has failed by then
-#   boot_vmm NAME                the scenario of that name, with vmm/ and a kernel
+#   boot_vmm NAME [options of lab/boot]
+#                                the scenario of that name, with vmm/ and a kernel
 #                                for its guests
 #   two_nodes SIZE SIZE          for lab/boot -q: nodes of two CPUs each, of that memory
 #   needs_bench "claim"          ends the file, skipped, without the tools of bench/
@@ -130,7 +131,7 @@ boot_vmm() {
 		tap_fail "vmm/ is built" "run 'make build'"
 		exit 1
 	fi
-	boot_tap "$1" -r -m 2G -t 1200 -- "/scenario/$1.sh" \
+	boot_tap "$1" -r -m 2G -t 1200 "${@:2}" -- "/scenario/$1.sh" \
 		"$OUT/vmm" "$OUT/build/$ARCH-default/${KERNEL_IMAGE:?}"
 }
 
