@@ -35,6 +35,15 @@ must() {
 	return "$status"
 }
 
+# upstream's tests fail at times, as those that measure time do on a busy machine; what the
+# series breaks fails twice, and one that hangs is not asked again
+upstream() {
+	must "$@" && return
+	[ "$status" != 137 ] || return 1
+	echo "# run twice: $*: exit status $status" >&3
+	must "$@"
+}
+
 # Upstream's, where KVM itself is at the memory of the guest: they all pass on
 # anonymous memory.  The first word is the extension of the processor they need.
 WITH_BACKING='
@@ -108,7 +117,7 @@ if [ -z "$how" ]; then
 	export KVM_TEST_BACKING_SRC=guest_memfd_no_direct_map
 	while read -r extension test <&4; do
 		[ -z "$test" ] || ! has "$extension" ||
-			t "kvm: $test outside the direct map" must "./$test"
+			t "kvm: $test outside the direct map" upstream "./$test"
 	done 4<<-END
 		$WITH_BACKING
 	END
