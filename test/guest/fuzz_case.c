@@ -364,23 +364,12 @@ static void op_touch(struct fuzz *f)
 		compare(f, file, at, data, length);
 }
 
-/* Writes as the kernel does: page by page of the file, each copied twice. */
 static void model_write(struct fuzz *f, struct fuzz_file *file, size_t at,
 			const uint8_t *from, size_t length)
 {
-	uint8_t copy[PAGE];
-
 	f->count.bytes_written += length;
-	while (f->lie != LIE_WRITE && length) {
-		size_t now = PAGE - at % PAGE;
-
-		now = now < length ? now : length;
-		memcpy(copy, from, now);
-		memcpy(file->model + at, copy, now);
-		at += now;
-		from += now;
-		length -= now;
-	}
+	if (f->lie != LIE_WRITE)
+		memcpy(file->model + at, from, length);
 }
 
 /* A random source: our own memory, or that of a file.  *ret_model has the same data. */
@@ -406,6 +395,14 @@ static size_t source(struct fuzz *f, uint8_t *own, size_t length,
 	return length;
 }
 
+static bool overlap(const struct fuzz_file *file, const uint8_t *from, size_t at,
+		    size_t length)
+{
+	uintptr_t to = (uintptr_t)file->model + at;
+
+	return (uintptr_t)from < to + length && to < (uintptr_t)from + length;
+}
+
 static void op_write(struct fuzz *f)
 {
 	static __thread uint8_t own[4 * PAGE];
@@ -422,6 +419,12 @@ static void op_write(struct fuzz *f)
 	if (one_in(f, 3))
 		length &= ~(PAGE - 1);
 	length = source(f, own, length, (uint8_t **)&iov[0].iov_base, &model);
+	/* A write from its own destination may see what it has written. */
+	if (file && overlap(file, model, at, length)) {
+		fill(f, own, length);
+		iov[0].iov_base = own;
+		model = own;
+	}
 	iov[0].iov_len = length;
 	/* Nothing is ever mapped there. */
 	iov[1] = (struct iovec){ (void *)0x10000, one_in(f, 6) ? PAGE : 0 };
