@@ -124,8 +124,8 @@ def owned: $s[] | select(.boot == "balloon" and .work == "owned")
 		(.pages - 2 * 512) / .of);
 
 def conversions: $s | map(select(.boot == "conversions")) | select(length > 0)
-	| count("P15"; "blocks that one allocation puts back, at most"; "anonymous"; "P15"; map(.most) | max),
-	  count("P15"; "time of one, at most, in ms"; "anonymous"; "P15 ms"; (map(.ns) | max) / 1e6);
+	| count("P15"; "largest number of blocks that one allocation puts back"; "anonymous"; "P15"; map(.most) | max),
+	  count("P15"; "longest time of one block, in ms"; "anonymous"; "P15 ms"; (map(.ns) | max) / 1e6);
 
 def orders: range(10) | "order\(.)";
 

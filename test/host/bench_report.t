@@ -129,7 +129,7 @@ like "CPU time next to seven others is compared" "$(rows P14 'seven others')" '1
 like "two of a hundred pages may be stuck" "$(rows P13 ': 50 % of memory')" '- +2 +2 +met'
 like "and no more" "$(rows P13 ': 85 % of memory')" '- +2.1 +2 +missed'
 like "two blocks of the owned memory do not count" "$(rows P16 'after 90 s')" '- +1.1 +1.1 +met'
-like "an allocation puts back one block" "$(rows P15 'at most +anon')" '- +2 +1 +missed'
+like "an allocation puts back one block" "$(rows P15 'puts back +anon')" '- +2 +1 +missed'
 like "in a millisecond" "$(rows P15 'in ms')" '- +0.9 +1 +met'
 
 boot base pages i 2
