@@ -66,6 +66,8 @@ soon() {
 
 # starts command...: in the background, in $PID, what it says in $WORK/said
 starts() {
+	# The background process may open the file late; until then old output is in it.
+	: >"$WORK/said"
 	"$@" >"$WORK/said" 2>&1 </dev/null &
 	PID=$!
 }

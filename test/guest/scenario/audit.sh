@@ -16,6 +16,8 @@ offmap() { on_host "$OFFMAP" "$@"; }
 
 # start ARGUMENTS...: until the VMM is ready
 start() {
+	# The background process may open the file late; until then an old "ready" is in it.
+	: >/tmp/odd
 	odd_vmm "$@" >/tmp/odd 2>&1 &
 	echo $! >/tmp/pid
 	left=$LIMIT

@@ -32,6 +32,8 @@ claim() {
 
 # start command...: in the background, until the VMM has checked its memory
 start() {
+	# The background process may open the file late; until then an old "ready" is in it.
+	: >/tmp/out
 	"$@" >/tmp/out 2>&1 &
 	echo $! >/tmp/pid
 	left=300
