@@ -125,7 +125,9 @@ def owned: $s[] | select(.boot == "balloon" and .work == "owned")
 
 def conversions: $s | map(select(.boot == "conversions")) | select(length > 0)
 	| count("P15"; "largest number of blocks that one allocation puts back"; "anonymous"; "P15"; map(.most) | max),
-	  count("P15"; "longest time of one block, in ms"; "anonymous"; "P15 ms"; (map(.ns) | max) / 1e6);
+	  # null: none has put a block back
+	  (map(.ns) | max | values
+	   | count("P15"; "longest time of one block, in ms"; "anonymous"; "P15 ms"; . / 1e6));
 
 def orders: range(10) | "order\(.)";
 

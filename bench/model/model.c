@@ -50,8 +50,8 @@ static const struct row {
 	ROW(backlog, 0, "MiB", "back-log of the workers: at the exit"),
 	ROW(backlog_10, 0, "MiB", "back-log of the workers: 10 s later"),
 	ROW(back, 1, "s", "back-log of the workers: time until none is left"),
-	ROW(ordinary, 0, "blocks", "blocks that ordinary requests for all memory put back"),
-	ROW(ordinary_time, 1, "s", "CPU time of these requests to clear blocks"),
+	ROW(ordinary, 0, "blocks", "blocks put back when ordinary requests take all memory"),
+	ROW(ordinary_time, 1, "s", "CPU time to clear these blocks, of kswapd or the requests"),
 };
 #define NR_ROWS (int)(sizeof(rows) / sizeof(rows[0]))
 

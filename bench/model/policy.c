@@ -294,7 +294,7 @@ void sim_wait(struct sim *sim, double seconds)
 			trim(sim, &sim->nodes[i]);
 }
 
-/* A request that would leave less than the low watermark puts a block back first. */
+/* Where a request would leave less than the low watermark, a block comes back first. */
 uint64_t sim_ordinary(struct sim *sim)
 {
 	uint64_t returned = 0;

@@ -558,7 +558,8 @@ static unsigned int return_blocks(struct zone *zone, unsigned int nr)
  * @gfp: What the caller allows.
  * @alloc_flags: Its flags.
  *
- * Requests that may not block leave it to kswapd, which they wake if they may.
+ * Down to the min watermark it is kswapd's work, which clears blocks while the
+ * request goes on.  Requests that may not block always leave it to kswapd.
  * For an order above that of a block two neighbours would have to come back: such
  * a request could convert all of the pool in vain.
  *
@@ -570,6 +571,8 @@ bool __nodirmap_return(struct zone *zone, unsigned int order, gfp_t gfp,
 		       unsigned int alloc_flags)
 {
 	if (alloc_flags & (ALLOC_UNMAPPED | ALLOC_NOLOCK) || order > pageblock_order)
+		return false;
+	if ((alloc_flags & ALLOC_WMARK_MASK) != ALLOC_WMARK_MIN)
 		return false;
 	if (!gfpflags_allow_blocking(gfp) || !nr_free_blocks(zone))
 		return false;
@@ -826,6 +829,13 @@ static void gather_leftovers(struct trimmer *trimmer)
 	trimmer->again = jiffies + trimmer->pause;
 }
 
+/* kswapd of a node puts blocks back, and others need the CPUs that are left. */
+static bool kswapd_runs(int nid)
+{
+	/* No barrier: a stale answer costs a batch, or a second. */
+	return !waitqueue_active(&NODE_DATA(nid)->kswapd_wait);
+}
+
 /*
  * Halve what is free beyond the reserve: a VM that starts in place of another
  * finds its blocks, and what nobody asks for is back within seconds.
@@ -858,7 +868,7 @@ static void trim(struct work_struct *work)
 
 			if (atomic_read(&trim_stops))
 				return;
-			if (!return_blocks(zone, batch))
+			if (kswapd_runs(trimmer->nid) || !return_blocks(zone, batch))
 				break;
 			nr -= batch;
 			cond_resched();

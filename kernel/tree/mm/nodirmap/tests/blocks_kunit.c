@@ -711,6 +711,19 @@ static void atomic_returns_nothing(struct kunit *test)
 	KUNIT_EXPECT_LT(test, nr_out(), out);
 }
 
+/* A request puts a block back when it is down to the last memory, and kswapd before. */
+static void kswapd_is_first(struct kunit *test)
+{
+	struct zone *zone = page_zone(free_block_outside(test));
+	unsigned long out = nr_out();
+
+	KUNIT_EXPECT_FALSE(test, nodirmap_return(zone, 0, GFP_KERNEL, ALLOC_WMARK_LOW));
+	KUNIT_EXPECT_FALSE(test, nodirmap_return(zone, 0, GFP_KERNEL, ALLOC_WMARK_HIGH));
+	KUNIT_EXPECT_EQ(test, nr_out(), out);
+	KUNIT_EXPECT_TRUE(test, nodirmap_return(zone, 0, GFP_KERNEL, ALLOC_WMARK_MIN));
+	KUNIT_EXPECT_LT(test, nr_out(), out);
+}
+
 static int zap_elsewhere_only(struct page *page)
 {
 	return page_to_nid(page) == numa_node_id() ? -ENOMEM : real_zap(page);
@@ -903,28 +916,15 @@ static void no_reserve_of_them(struct kunit *test)
 /* A request that no single block can meet converts none. */
 static void larger_requests_convert_none(struct kunit *test)
 {
-	unsigned long marks[MAX_NR_ZONES], before;
-	struct page *page;
-	pg_data_t *node;
-	unsigned int i;
+	struct zone *zone = page_zone(free_block_outside(test));
+	unsigned long out = nr_out();
 
 	if (pageblock_order >= MAX_PAGE_ORDER)
 		kunit_skip(test, "no order is above that of a block");
 
-	node = page_pgdat(free_block_outside(test));
-	for (i = 0; i < MAX_NR_ZONES; i++) {
-		marks[i] = node->node_zones[i]._watermark[WMARK_LOW];
-		node->node_zones[i]._watermark[WMARK_LOW] = node->node_present_pages;
-	}
-	before = vm_event(NODIRMAP_BLOCK_RETURN);
-	page = __alloc_pages((GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN |
-			      __GFP_THISNODE) & ~__GFP_KSWAPD_RECLAIM,
-			     MAX_PAGE_ORDER, node->node_id, NULL, ALLOC_DEFAULT);
-	KUNIT_EXPECT_EQ(test, before, vm_event(NODIRMAP_BLOCK_RETURN));
-	for (i = 0; i < MAX_NR_ZONES; i++)
-		node->node_zones[i]._watermark[WMARK_LOW] = marks[i];
-	if (page)
-		__free_pages(page, MAX_PAGE_ORDER);
+	KUNIT_EXPECT_FALSE(test, nodirmap_return(zone, pageblock_order + 1, GFP_KERNEL,
+						 ALLOC_WMARK_MIN));
+	KUNIT_EXPECT_EQ(test, nr_out(), out);
 }
 
 /* Where there is a reserve and nothing else, requests for them do without. */
@@ -1324,6 +1324,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(neighbours_do_not_merge),
 	KUNIT_CASE(atomic_takes_what_is_there),
 	KUNIT_CASE(atomic_returns_nothing),
+	KUNIT_CASE(kswapd_is_first),
 	KUNIT_CASE(no_block_of_another_node),
 	KUNIT_CASE(reclaim_takes_nothing_out),
 	KUNIT_CASE(orders),
