@@ -3,8 +3,8 @@
  * What tells the free lists of the page allocator apart.
  *
  * The migratetype of a page block says how mobile its pages are.  A freetype
- * is a migratetype together with flags for whatever else the pages of a free
- * list have in common.  It names a free list, a list of free pages of a CPU
+ * is a migratetype together with flags for other properties that the pages of a
+ * free list have in common.  It names a free list, a list of free pages of a CPU
  * and the page blocks that the pages of those lists come from.
  *
  * Use the migratetype alone where only mobility matters.

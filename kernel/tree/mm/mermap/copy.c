@@ -13,7 +13,7 @@
 
 #include "mermap.h"
 
-/* Pages that are cleared at a time: for some microseconds, without preemption. */
+/* Pages that are cleared before a look at need_resched(): some microseconds. */
 #define CHUNK_PAGES	max(SZ_64K / PAGE_SIZE, 1)
 
 /**
@@ -40,28 +40,40 @@ int mermap_zero_page(struct page *page)
 EXPORT_SYMBOL_FOR_MODULES(mermap_zero_page, "kvm,kvm-amd");
 
 #ifdef CONFIG_MM_LOCAL_REGION
-static int zero_chunk(struct page *page)
+/*
+ * Each mapping costs a load of the private mm, and flushes.  So it stays until
+ * another task wants the CPU.
+ *
+ * Return: How many pages are clear now; 0 if mermap_get_window() refused.
+ */
+static unsigned int zero_chunks(struct page *page, unsigned int nr)
 {
+	unsigned int done = 0;
 	struct mermap map;
 	void *addr = mermap_get_window(&map, page);
 
 	if (!addr)
-		return -EINVAL;
+		return 0;
 
-	clear_pages(addr, CHUNK_PAGES);
-	kmsan_unpoison_memory(page_address(page), CHUNK_PAGES * PAGE_SIZE);
+	nr = min_t(unsigned long, nr,
+		   (PMD_SIZE - (page_to_phys(page) & ~PMD_MASK)) >> PAGE_SHIFT);
+	do {
+		clear_pages(addr + done * PAGE_SIZE, CHUNK_PAGES);
+		done += CHUNK_PAGES;
+	} while (done < nr && !need_resched());
+	kmsan_unpoison_memory(page_address(page), done * PAGE_SIZE);
 	mermap_put_window(&map);
-	return 0;
+	return done;
 }
 #else
-static int zero_chunk(struct page *page)
+static unsigned int zero_chunks(struct page *page, unsigned int nr)
 {
 	unsigned int i;
-	int err = 0;
 
-	for (i = 0; i < CHUNK_PAGES && !err; i++)
-		err = mermap_zero_page(page + i);
-	return err;
+	for (i = 0; i < CHUNK_PAGES; i++)
+		if (mermap_zero_page(page + i))
+			return 0;
+	return CHUNK_PAGES;
 }
 #endif
 
@@ -78,19 +90,21 @@ static int zero_chunk(struct page *page)
  */
 int mermap_zero_block(struct page *page, unsigned int nr)
 {
-	unsigned int i;
-	int err = 0;
-
 	might_sleep();
 
 	if (WARN_ON_ONCE((page_to_pfn(page) | nr) % CHUNK_PAGES))
 		return -EINVAL;
 
-	for (i = 0; i < nr && !err; i += CHUNK_PAGES) {
-		err = zero_chunk(page + i);
+	while (nr) {
+		unsigned int done = zero_chunks(page, nr);
+
+		if (!done)
+			return -EINVAL;
+		page += done;
+		nr -= done;
 		cond_resched();
 	}
-	return err;
+	return 0;
 }
 
 /**

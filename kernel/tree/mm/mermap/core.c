@@ -2,9 +2,9 @@
 /*
  * The mermap: short-lived addresses for pages that have no other.
  *
- * A task that holds a mapping cannot be preempted, so that on each CPU one task at
- * most holds mappings, and the slots of a CPU are that task's.  There is nothing
- * to search for, nothing to run out of, and nothing to do in a context switch.
+ * A task that holds a mapping cannot be preempted.  So on each CPU one task at most
+ * holds mappings, and has all slots of the CPU.  There is nothing to search for,
+ * nothing to run out of, and nothing to do in a context switch.
  *
  * Documentation/mm/mermap.rst argues why no TLB entry outlives its use.
  */
@@ -20,8 +20,8 @@
 
 /**
  * struct holder - the task on a CPU that holds mappings
- * @task: The task.  Any other task that runs on the CPU holds none, whatever
- *	@depth says: @task has died with a mapping then.
+ * @task: The task.  If another task runs on the CPU, nobody holds a mapping.
+ *	If @depth is not 0 then, @task has died with a mapping.
  * @depth: How many mappings @task holds.
  */
 struct holder {
@@ -123,9 +123,9 @@ EXPORT_SYMBOL_FOR_MODULES(mermap_get, "kvm,kvm-amd");
  * @map: The task's most recent mapping.
  *
  * The page tables do not have the address any more, but the TLBs of CPUs that
- * run threads of the same process still may.  So before the page changes owner,
- * somebody has to call mermap_flush(), as the same task, or mermap_mark(), as the
- * same task, and mermap_flush_marks() later, as any task.
+ * run threads of the same process still may.  Before the page changes
+ * owner, one of these has to happen: the same task calls mermap_flush(), or the same
+ * task calls mermap_mark() and any task calls mermap_flush_marks() later.
  *
  * Context: That of mermap_get().
  */

@@ -69,7 +69,7 @@ static u64 needed_flush(struct mermap_mm *m)
 	return READ_ONCE(m->started) + 1;
 }
 
-/* Whoever waits for the lock needs this flush, or the next one at most. */
+/* A task that waits for the lock needs this flush, or the next one at most. */
 static void flush(struct mermap_mm *m, u64 seq)
 {
 	if (is_flushed(m, seq))
@@ -163,7 +163,7 @@ static bool add_mark(struct mermap_marks *marks, struct mermap_mm *m, u64 seq)
  *	can keep none.
  *
  * Call it after mermap_put(), and before somebody else could take one of the
- * pages from the owner.  That one calls mermap_flush_marks().
+ * pages from the owner.  The task that takes it calls mermap_flush_marks().
  *
  * Where there is no room for another mark, the task's own mm is flushed at once.
  *

@@ -8,8 +8,8 @@
  * flush makes all of its slots available again.  Nested mappings have a slot
  * each behind the ring, and are flushed one by one.
  *
- * A task without an mm, or on a CPU for which the page tables of its mm are not
- * prepared, borrows the private mm that the CPU has for this purpose.
+ * Each CPU has a private mm.  A task borrows it if the task has no mm, or if the
+ * page tables of its mm are not prepared for the CPU.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/export.h>
@@ -110,11 +110,11 @@ void mermap_put_mm(struct mermap_mm *m)
  * mermap_prepare - speed up the mappings that the task is going to make
  *
  * Allocates page tables for the windows of the CPU that the task runs on, and
- * of its neighbours, accounted to the task's mm and kept until it exits.
+ * of its neighbours.  They are accounted to the task's mm and kept until it exits.
  *
- * There is nothing to check afterwards: mermap_get() works anyway, only slower,
- * if memory was short, the task has no mm, or it has moved to a CPU that no
- * thread of its process has prepared.
+ * There is nothing to check afterwards, as mermap_get() works anyway.  It is slower
+ * if memory was short, or if the task has no mm.  It is slower, too, if the task has
+ * moved to a CPU that no thread of its process has prepared.
  *
  * Context: Task context, may sleep.
  */
@@ -196,8 +196,8 @@ void mermap_enter_slow(struct mermap *map, struct mermap_ring *ring)
 }
 
 /*
- * Map the PMD_SIZE of memory that @page is in, in the CPU's private mm, whatever
- * mm the task has.  Otherwise as mermap_get().
+ * Map the PMD_SIZE of memory that @page is in, always in the CPU's private mm.
+ * Otherwise as mermap_get().
  *
  * Return: where @page is, or NULL.
  */

@@ -7,9 +7,9 @@
  * page allocator keeps such blocks on free lists of their own, for requests with
  * ALLOC_UNMAPPED.  This is how blocks get there, and how they come back.
  *
- * A block changes sides only while it is wholly free and on no list, so that it
- * belongs to the task that does it, and without any lock: page tables may have
- * to be allocated, and all CPUs have to answer.  Its bit PB_nodirmap changes
+ * A block changes sides only while it is wholly free and on no list, so it belongs
+ * to the task that converts it.  No lock is held, because page tables may have to
+ * be allocated, and all CPUs have to answer.  The bit PB_nodirmap changes
  * with zone->lock held, when it goes back on a list.  Hence the bit of a block
  * of which any page is allocated, or on a list of a CPU, does not change.
  *
@@ -120,11 +120,10 @@ static freetype_t nodirmap_freetype(void)
 }
 
 /*
- * The only allocations in here are those of page tables, by the architecture,
- * when it has to split a mapping that is larger than a block.  They are
- * ordinary requests, which may at most end up in give_back() below, and that
- * allocates nothing.  So there is no recursion, and no lock is held that a
- * nested call would want.
+ * Only the architecture allocates in here: page tables, if it has to split a
+ * mapping that is larger than a block.  These ordinary requests may end up in
+ * give_back() below, which allocates nothing.  So there is no recursion, and no
+ * lock is held that a nested call would take.
  */
 noinline int nodirmap_zap_block(struct page *page)
 {
@@ -134,7 +133,7 @@ noinline int nodirmap_zap_block(struct page *page)
 }
 ALLOW_ERROR_INJECTION(nodirmap_zap_block, ERRNO);
 
-/* Whatever had to be split has been split by nodirmap_zap_block(). */
+/* nodirmap_zap_block() has split all that had to be split. */
 noinline int nodirmap_restore_block(struct page *page)
 {
 	KUNIT_STATIC_STUB_REDIRECT(nodirmap_restore_block, page);
@@ -585,8 +584,8 @@ bool __nodirmap_return(struct zone *zone, unsigned int order, gfp_t gfp,
  * @gfp: What the request allows that has found no memory.
  * @ac: Its context.
  *
- * Looks at the zones that the request may use, so that blocks of other nodes
- * neither postpone the OOM killer nor are lost to their users.
+ * Looks at the zones that the request may use.  So blocks of other nodes do not
+ * postpone the OOM killer, and their users do not lose them.
  *
  * Context: Process context, may sleep, interrupts enabled.
  * Return: true if it is worth looking again.
@@ -752,8 +751,8 @@ static void take_nodirmap_at(struct zone *zone, struct page *page,
  * @start_pfn: The first page.
  * @end_pfn: The page after the last.
  *
- * For those who are going to take the range from the page allocator, which
- * refuses to give blocks away that are outside the direct map.
+ * Call it before the range is taken from the page allocator, which refuses to give
+ * away blocks that are outside the direct map.
  *
  * Context: Process context, may sleep, interrupts enabled.
  */

@@ -8,10 +8,10 @@
  * owners of mappings hold no direct-map code, and code that meets a folio only
  * has to look at folio->mapping.
  *
- * A folio is private to the caller of filemap_add_folio() when it leaves the
- * direct map, and private to the task that removed it from the mapping when it
- * comes back.  No spinlock can be held at either point, as page tables may have
- * to be split and every CPU has to be flushed.
+ * When a folio leaves the direct map, it is private to the caller of
+ * filemap_add_folio().  When it comes back, it is private to the task that has
+ * removed it from the mapping.  No spinlock can be held at either point, as page
+ * tables may have to be split and every CPU has to be flushed.
  *
  * Folios of page blocks outside the direct map, see blocks.c, are cleared when
  * they enter a mapping, and are freed as they are: their next owner clears them
@@ -48,8 +48,8 @@ static atomic_long_t nr_mappings;
  * migrated; read or write them through user mappings only.  The owner has
  * checked can_set_direct_map().
  *
- * The page cache clears a folio of one page that it adds and marks it up to date,
- * unless the folio is up to date already.  Only the owner of the mapping adds a
+ * When a folio of one page is added and is not up to date, the page cache clears it
+ * and marks it up to date.  Only the owner of the mapping adds a
  * large folio, and clears it.
  *
  * Context: Process context, may sleep, before the inode is visible to others.
@@ -326,8 +326,8 @@ void nodirmap_undo_add(struct folio *folio)
 }
 
 /*
- * Clear the folios that come back to the direct map while they are outside, and
- * have all CPUs forget how the kernel has reached any of the folios.
+ * Clear the folios that come back to the direct map, while they are still outside.
+ * Flush all translations through which the kernel has reached any of the folios.
  *
  * Return: false if a folio still has to be cleared.
  */

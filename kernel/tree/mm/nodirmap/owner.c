@@ -15,8 +15,8 @@
  *
  * Each owned block has a record, which is found by the number of the block, and
  * which holds a reference to the owner.  The owner's lock protects the records of
- * its blocks.  Freeing a page takes no other lock, whatever the context, until a
- * block is whole.
+ * its blocks.  Freeing a page takes no other lock, in any context, until a block is
+ * whole.
  *
  * Nobody else can use the free pages of a block that is owned.  So they are charged to
  * a memory cgroup, as pages in use are: that of the task which was the first to

@@ -86,8 +86,10 @@ static ssize_t kvm_gmem_copy_to_pages(struct folio *folio, size_t offset,
 /*
  * Copy up to @len bytes to a locked folio of the file.
  *
- * Return: how many, or with @from where it was -EFAULT if the first part of @from is
- * not present, or -EIO if the first page has a memory error.
+ * Return: After an error @from is where it was.
+ * * Number of bytes.
+ * * -EFAULT - The first part of @from is not present.
+ * * -EIO - The first page has a memory error.
  */
 static ssize_t kvm_gmem_copy_to_folio(struct folio *folio, size_t offset,
 				      struct iov_iter *from, size_t len)
@@ -124,8 +126,9 @@ static ssize_t kvm_gmem_copy_to_folio(struct folio *folio, size_t offset,
  * The lock of the folio is enough, as for faults: a page is written either before
  * a hole is punched, and is gone then, or after that.
  *
- * Return: how many bytes are written, up to the end of the folio, or -EFAULT with
- * @from where it was if the first part of @from is not present.
+ * Return: After an error @from is where it was.
+ * * Number of bytes, up to the end of the folio.
+ * * -EFAULT - The first part of @from is not present.
  */
 static ssize_t kvm_gmem_write_folio(struct inode *inode, loff_t pos,
 				    struct iov_iter *from, size_t len, bool huge)

@@ -20,8 +20,8 @@
  * The name of the debugfs directory has the ID of the thread that created the
  * VM.  That thread may be gone, and another process may have its ID.
  *
- * Returns the thread group ID, in the PID namespace of the reader, of a process
- * with the mm of the VM, or 0 if there is none.
+ * Return: the thread group ID of a process with the mm of the VM, or 0 if there is
+ * none.  The ID is that of the PID namespace of the reader.
  */
 static pid_t memslots_process(struct kvm *kvm)
 {
@@ -91,8 +91,8 @@ static void memslots_show_slot(struct seq_file *m, struct kvm *kvm,
 }
 
 /*
- * kvm->slots_lock is not taken: its holder may copy to userspace memory, for as
- * long as a VMM that handles the page fault likes.
+ * kvm->slots_lock is not taken: its holder may copy to userspace memory, and a VMM
+ * that handles the page fault decides how long that takes.
  */
 static int memslots_show(struct seq_file *m, void *v)
 {

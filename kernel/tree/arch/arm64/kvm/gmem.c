@@ -17,8 +17,8 @@
 #include <asm/kvm_mmu.h>
 
 /*
- * The owner of stage 2 keeps the page from changing hands.  Whoever frees it
- * after that makes sure that no CPU finds it through the mermap any more.
+ * The owner of stage 2 keeps the page from changing hands.  The task that
+ * frees it afterwards makes sure that no CPU finds it through the mermap.
  */
 static void maintain_nodirmap(void *va, size_t size,
 			      void (*op)(void *va, size_t size))

@@ -36,9 +36,8 @@ static bool note_mappings(struct page *page)
  * @id: The use of the page.
  * @gfn: A page of a memslot with KVM_MEMSLOT_NO_DIRECT_MAP.
  *
- * The caller writes the pfn to the VMCS.  If the pfn is not valid, because of an
- * invalidation at the same time, there is a request for the vCPU to try again
- * before it enters L2.
+ * The caller writes the pfn to the VMCS.  If an invalidation at the same time makes
+ * the pfn invalid, it leaves a request for the vCPU to try again before it enters L2.
  *
  * Context: Process context, under kvm->srcu.  May sleep.
  * Return: 0, -ENOMEM, or the error of kvm_gmem_get_pfn().

@@ -3,9 +3,9 @@
  * The mm-local region: kernel addresses that each mm translates in its own way.
  *
  * The region is one entry of the PGD, which is empty in init_mm, so that no mm
- * inherits anything and nothing is synchronized between them.  Whoever uses the
- * region populates it with get_locked_pte() or the like, which allocates the
- * page tables, copes with others doing the same, and accounts them to the mm.
+ * inherits anything and nothing is synchronized between them.  Users of the
+ * region populate it with get_locked_pte() or the like.  That allocates the page
+ * tables, accounts them to the mm, and copes with others that do the same.
  *
  * With PTI the user page tables show the LDT's part of the region only, see
  * Documentation/arch/x86/x86_64/mm.rst.

@@ -799,6 +799,18 @@ static void zero_part_of_block(struct kunit *test)
 	__free_pages(page, PMD_ORDER);
 }
 
+/* Another task wants the CPU after the first part. */
+static void zero_block_with_a_break(struct kunit *test)
+{
+	struct page *page = new_block(test);
+
+	set_tsk_need_resched(current);
+	set_preempt_need_resched();
+	KUNIT_EXPECT_EQ(test, 0, mermap_zero_block(page, BLOCK_PAGES));
+	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(page), 0, PMD_SIZE));
+	__free_pages(page, PMD_ORDER);
+}
+
 /* A task has died with a mapping, and this CPU has the address in its TLB. */
 static void slot_left_filled(struct kunit *test)
 {
@@ -1052,6 +1064,7 @@ static struct kunit_case mermap_no_mm_test_cases[] = {
 #ifdef CONFIG_MM_LOCAL_REGION
 	KUNIT_CASE(window_is_flushed),
 	KUNIT_CASE(zero_part_of_block),
+	KUNIT_CASE(zero_block_with_a_break),
 	KUNIT_CASE(slot_left_filled),
 #endif
 	KUNIT_CASE(check_cost),

@@ -674,7 +674,7 @@ static void neighbours_do_not_merge(struct kunit *test)
 	nodirmap_return_all(NULL);
 }
 
-/* Who may not block gets what is there, and takes nothing out. */
+/* A request that may not block gets pages that are outside, and takes nothing out. */
 static void atomic_takes_what_is_there(struct kunit *test)
 {
 	struct page *keep, *page;
@@ -852,7 +852,7 @@ static void comes_back_clean(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bad);
 }
 
-/* A request for them has no second choice, whatever is free. */
+/* A request for them has no second choice, even if other memory is free. */
 static void no_fallback(struct kunit *test)
 {
 	freetype_t nodirmap = make_freetype(MIGRATE_UNMOVABLE, FREETYPE_NODIRMAP);

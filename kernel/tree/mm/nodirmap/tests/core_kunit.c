@@ -282,7 +282,7 @@ static void poisoned_folio_stays_out(struct kunit *test)
 	folio_put(folio);
 }
 
-/* Whoever wants its range of memory is told so, and does not try for ever. */
+/* A task that wants its range of memory gets an error, and does not try for ever. */
 static void cannot_be_moved_away(struct kunit *test)
 {
 #ifdef CONFIG_MEMORY_ISOLATION

@@ -40,8 +40,8 @@ static inline pte_t arch_mermap_pte(struct page *page)
 }
 
 /*
- * The barriers of __set_pte() are put off if the task is in lazy MMU mode, as it
- * is when it allocates page tables, and ends up in here, to split a mapping.
+ * In lazy MMU mode the barriers of __set_pte() are put off.  A task in that mode
+ * may allocate page tables to split a mapping, and so get here.
  */
 static inline void arch_mermap_set(pte_t *ptep, pte_t pte)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * GUEST_MEMFD_FLAG_ALLOW_HUGE: guest memory in folios of 2 MiB.  Contents and holes
- * are those of small folios, whatever the size of the folios is.
+ * are those of small folios.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -526,7 +526,7 @@ static void ignore(int signal)
 {
 }
 
-/* Memory errors are signalled to those who have the page mapped. */
+/* Memory errors are signalled to processes that have the page mapped. */
 static void poison(void *page)
 {
 	signal(SIGBUS, ignore);

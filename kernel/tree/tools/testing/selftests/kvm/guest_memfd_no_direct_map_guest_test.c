@@ -345,8 +345,8 @@ static void guest_string_io(u64 *mem)
 }
 
 /*
- * The port access exits before the CPU touches the string, so KVM has to walk
- * the page tables for it, and to set the accessed bit in them.
+ * The port access exits before the CPU touches the string.  So KVM has to walk the
+ * page tables for it, and to set the accessed bit.
  */
 TEST_F(guest, accessed_bit_is_set_by_kvm)
 {

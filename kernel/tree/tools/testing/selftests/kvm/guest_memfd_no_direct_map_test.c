@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What GUEST_MEMFD_FLAG_NO_DIRECT_MAP promises to userspace: the memory is
- * ordinary memory for whoever reaches it through page tables, and everything
- * that has the kernel take hold of its pages is refused.  Each refusal has its
+ * GUEST_MEMFD_FLAG_NO_DIRECT_MAP promises userspace that the memory is ordinary
+ * memory when it is reached through page tables.  Requests for which the kernel
+ * would have to pin its pages are refused.  Each refusal has its
  * positive control: the same operation, done first on a plain guest_memfd, must
  * succeed.
  */
@@ -291,7 +291,7 @@ TEST_F(mapping, vmsplice_is_refused)
 	EXPECT_REFUSED(vmsplice_gift, EFAULT);
 }
 
-/* Neither may what faults the page in first, for want of a page table entry. */
+/* Neither may a request that has to fault the page in first. */
 TEST_F(mapping, refusal_needs_no_page_tables)
 {
 	kvm_madvise(self->plain, mem_size, MADV_DONTNEED);

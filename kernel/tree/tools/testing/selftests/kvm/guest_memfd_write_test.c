@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * write() to guest_memfd: what is written is there for the host and for the
- * guest, and everything around it is as it was, in and out of the direct map.
+ * write() to guest_memfd: host and guest see the contents that were written.  Memory
+ * around them does not change.  All that is so in and out of the direct map.
  */
 #include <errno.h>
 #include <fcntl.h>

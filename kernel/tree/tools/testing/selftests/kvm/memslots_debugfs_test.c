@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The list of memslots in debugfs: a line for each kind of memory, with the
- * file that backs it, whatever the VMM does to file descriptors.
+ * The list of memslots in debugfs: a line for each kind of memory, with the file
+ * that backs it.  File descriptors of the VMM do not matter.
  */
 #include <dirent.h>
 #include <errno.h>
