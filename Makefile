@@ -46,7 +46,7 @@ UNKNOWN := $(if $(T),$(if $(strip $(WORDS)),$(UNKNOWN),$(or $(strip $(T)),a blan
 # what check needs besides ARCH
 OTHER := $(if $(filter x86_64,$(ARCH)),$(if $(filter test/arm64/%,$(or $(CHOSEN),$(TESTS))),ARCH=arm64))
 
-.PHONY: help run check bench bench-compare bench-pictures series bisect-check deb \
+.PHONY: help run check bench bench-compare bench-figures bench-pictures series bisect-check deb \
 	object-code htmldocs rebase shell packages fetch tree export build mutants baseline fuzz \
 	soak tests-exist check-debug check-kcsan check-kmsan check-rt check-deb check-debian13 clean distclean
 .NOTPARALLEL:
@@ -121,6 +121,9 @@ bench-compare:
 
 bench-pictures:
 	$(RUN) bench/pictures
+
+bench-figures:
+	$(RUN) bench/figures take
 
 packages fetch export:
 	$(RUN) lab/$@

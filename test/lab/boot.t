@@ -178,6 +178,32 @@ echo lab_aborted_twice >"$tmp/name"
 PATH=$tmp/aborts:$PATH boots aborted_twice -- true
 like "that is not tried a third time" "$status $says" '^125 .*tried once more.*ended without a word'
 
+# QEMU that gives an exception of a guest to the kernel, as often as the file has lines
+mkdir "$tmp/strays"
+cat >"$tmp/strays/qemu-system-x86_64" <<END
+#!/bin/sh
+[ "\$1" != --version ] && [ -s "$tmp/left" ] || exec $(command -v qemu-system-x86_64) "\$@"
+sed -i 1d "$tmp/left"
+: >"$OUT/logs/\$(cat "$tmp/name")/result"
+cp "$tmp/strayed" "$OUT/logs/\$(cat "$tmp/name")/console.log"
+END
+chmod +x "$tmp/strays/qemu-system-x86_64"
+cat >"$tmp/strayed" <<-'END'
+	[    3.199057] kvm [81]: vcpu0, guest rIP: 0xffffffff812063c4
+	[    1.523645] traps: PANIC: double fault, error_code: 0x0
+	[    4.122277] ------------[ cut here ]------------
+END
+echo once >"$tmp/left"
+echo lab_strayed >"$tmp/name"
+PATH=$tmp/strays:$PATH boots strayed -- true
+is "a boot that has had an exception of a guest is tried again" "$status" 0
+like "which shows, too" "$says" 'QEMU gave an exception of a guest inside to the kernel .tried once more.'
+sed -i '3s/4\.12/1.52/' "$tmp/strayed"
+echo once >"$tmp/left"
+echo lab_no_stray >"$tmp/name"
+PATH=$tmp/strays:$PATH boots no_stray -- true
+like "a guest's own console is no reason" "$status $says" '^12[56] [^'$'\n'']*(VM lost|kernel log)'
+
 # a kernel that is not what was built last
 own=$tmp/out/build/x86_64-default
 mkdir -p "$own/include/generated"
