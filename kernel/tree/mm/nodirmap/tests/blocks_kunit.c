@@ -913,6 +913,58 @@ static void no_reserve_of_them(struct kunit *test)
 	__free_pages(keep, RESERVE_ORDER);
 }
 
+static unsigned int nr_restored;
+
+static int count_and_restore(struct page *page)
+{
+	nr_restored++;
+	return nodirmap_undo_block(page, true);
+}
+
+/*
+ * A request needs one block, even if the zone misses several.  Other tasks that need
+ * memory meanwhile find blocks, too.
+ */
+static void one_block_is_enough(struct kunit *test)
+{
+	unsigned long min[MAX_NR_ZONES], low[MAX_NR_ZONES];
+	struct page *page;
+	LIST_HEAD(pages);
+	pg_data_t *node;
+	unsigned int i;
+
+	for (i = 0; i < 8 * BLOCK_PAGES; i++) {
+		page = must_alloc_outside(test);
+		list_add(&page->lru, &pages);
+	}
+	node = page_pgdat(page);
+	free_all(&pages);
+	drain_all_pages(NULL);
+
+	nr_restored = 0;
+	kunit_activate_static_stub(test, nodirmap_restore_block, count_and_restore);
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		min[i] = node->node_zones[i]._watermark[WMARK_MIN];
+		low[i] = node->node_zones[i]._watermark[WMARK_LOW];
+		node->node_zones[i]._watermark[WMARK_LOW] = node->node_present_pages;
+		node->node_zones[i]._watermark[WMARK_MIN] = node->node_present_pages;
+	}
+	page = __alloc_pages((GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN |
+			      __GFP_THISNODE) & ~__GFP_KSWAPD_RECLAIM,
+			     0, node->node_id, NULL, ALLOC_DEFAULT);
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		node->node_zones[i]._watermark[WMARK_MIN] = min[i];
+		node->node_zones[i]._watermark[WMARK_LOW] = low[i];
+	}
+	kunit_deactivate_static_stub(test, nodirmap_restore_block);
+
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	KUNIT_EXPECT_EQ(test, nr_restored, 1);
+	if (page)
+		__free_page(page);
+	nodirmap_return_all(NULL);
+}
+
 /* A request that no single block can meet converts none. */
 static void larger_requests_convert_none(struct kunit *test)
 {
@@ -1333,6 +1385,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(comes_back_clean),
 	KUNIT_CASE(no_fallback),
 	KUNIT_CASE(no_reserve_of_them),
+	KUNIT_CASE(one_block_is_enough),
 	KUNIT_CASE(larger_requests_convert_none),
 	KUNIT_CASE(no_use_of_reserve),
 #ifdef CONFIG_COMPACTION
