@@ -927,11 +927,11 @@ static int count_and_restore(struct page *page)
  */
 static void one_block_is_enough(struct kunit *test)
 {
-	unsigned long min[MAX_NR_ZONES], low[MAX_NR_ZONES];
+	unsigned long marks[MAX_NR_ZONES][NR_WMARK];
 	struct page *page;
 	LIST_HEAD(pages);
 	pg_data_t *node;
-	unsigned int i;
+	unsigned int i, j;
 
 	for (i = 0; i < 8 * BLOCK_PAGES; i++) {
 		page = must_alloc_outside(test);
@@ -944,18 +944,17 @@ static void one_block_is_enough(struct kunit *test)
 	nr_restored = 0;
 	kunit_activate_static_stub(test, nodirmap_restore_block, count_and_restore);
 	for (i = 0; i < MAX_NR_ZONES; i++) {
-		min[i] = node->node_zones[i]._watermark[WMARK_MIN];
-		low[i] = node->node_zones[i]._watermark[WMARK_LOW];
-		node->node_zones[i]._watermark[WMARK_LOW] = node->node_present_pages;
-		node->node_zones[i]._watermark[WMARK_MIN] = node->node_present_pages;
+		struct zone *zone = &node->node_zones[i];
+
+		memcpy(marks[i], zone->_watermark, sizeof(marks[i]));
+		for (j = 0; j < NR_WMARK; j++)
+			zone->_watermark[j] = node->node_present_pages;
 	}
 	page = __alloc_pages((GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN |
 			      __GFP_THISNODE) & ~__GFP_KSWAPD_RECLAIM,
 			     0, node->node_id, NULL, ALLOC_DEFAULT);
-	for (i = 0; i < MAX_NR_ZONES; i++) {
-		node->node_zones[i]._watermark[WMARK_MIN] = min[i];
-		node->node_zones[i]._watermark[WMARK_LOW] = low[i];
-	}
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		memcpy(node->node_zones[i]._watermark, marks[i], sizeof(marks[i]));
 	kunit_deactivate_static_stub(test, nodirmap_restore_block);
 
 	KUNIT_EXPECT_NOT_NULL(test, page);
