@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# README.md and docs/bench.md have the figures of docs/figures.json, and of nothing else.
+# The tables of the documents have the figures of docs/figures.json.
 # shellcheck disable=SC2016 # backquotes are part of tables
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
@@ -14,7 +14,7 @@ trap 'status=$?; rm -rf "$WORK"; tap_exit $status' EXIT
 up_to_date() { "$TOP/bench/figures" print "$1" | diff -u "$1" -; }
 row() { "$TOP/bench/figures" print "$WORK/doc" | grep '^|' | tail -n 1; }
 
-for file in README.md docs/bench.md kernel/cover/figures.txt; do
+for file in README.md docs/bench.md docs/approach.md kernel/cover/figures.txt; do
 	ok "$file has the figures of docs/figures.json" up_to_date "$TOP/$file"
 	sed -E 's/^([| ] .*[0-9]\.[0-9])[0-9]/\1x/' "$TOP/$file" >"$WORK/doc"
 	not_ok "$file: another digit is seen" up_to_date "$WORK/doc"
