@@ -3,13 +3,7 @@
 #   $table: instructions, wall, counts or both; mail or mail_counts for a cover letter.
 #   $rows: a regular expression of rows, as "ID WORK, KIND, CONTROL".
 
-def places($n): (. * pow(10; $n) | round | tostring) as $t
-	| ("0" * ([$n + 1 - ($t | length), 0] | max) // "") + $t
-	| .[:-$n] + "." + .[-$n:];
-
-# no verdict: the rounds do not agree on which side of the goal they are
-def verdict($goal): if $goal == null then "-" elif .high <= $goal then "met"
-	elif .low > $goal then "missed" else "no verdict" end;
+include "lib";
 
 def limit: if . == null then "-" else tostring end;
 
@@ -45,10 +39,10 @@ elif $table == "counts" then table(
 	["", "count", "of", "value", "goal", "verdict"];
 	(.ratios[] | wanted | select(.bytes != null)
 	 | [.id, .what + ", ratio to `plain`", (.kind | code), (.bytes.ratio | places(2)), "at least \(.least)",
-		(.least as $g | .bytes | if .low >= $g then "met" elif .high < $g then "missed" else "no verdict" end)]),
+		(.least as $g | .bytes | at_least($g))]),
 	(.counts[] | select(.value != null) | wanted
-	 | [.id, .what, (.kind | code), (.value * 100 | round / 100 | tostring), (.goal | limit),
-		(if .goal == null then "-" elif .value <= .goal then "met" else "missed" end)]))
+	 | [.id, .what, (.kind | code), (.value | hundredths | tostring), (.goal | limit),
+		count_verdict]))
 elif $table == "mail" then ([31, 12, 13, 6, 4] as $widths
 	| (["work", "of", "against", "instr.", "wall"] | mail($widths)),
 	  ($widths | map("-" * .) | mail($widths)),
@@ -56,5 +50,5 @@ elif $table == "mail" then ([31, 12, 13, 6, 4] as $widths
 	   | [.what, .kind, .control, (.instructions | short(2)), (.wall | short(2))] | mail($widths)))
 elif $table == "mail_counts" then ([60, 8] as $widths
 	| (.counts[] | select(.value != null) | wanted
-	   | [.what, (.value * 100 | round / 100 | tostring)] | mail($widths)))
+	   | [.what, (.value | hundredths | tostring)] | mail($widths)))
 else error("no table \($table)") end
