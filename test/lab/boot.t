@@ -131,9 +131,13 @@ ok "and its processors, twice" \
 ok "of which one did not wait" grep -q 'HLT=0' "$OUT/logs/lab_lost/stuck.1"
 lost 2
 like "once only" "$status $says" '^125 .*tried once more.*CPU 0: [^'$'\n'']* halted.* pending: .*no sign of life'
-# a second processor could have an interrupt at the moment when the VM is stopped
 lost 1 "exec sh -c '$busy'" -c 1
-like "a processor that is not halted is no such fault" "$status $says" \
+is "a processor that runs outside the kernel has the same fault" "$status" 0
+like "which shows, too" "$says" '^offmap: lab_lost: QEMU lost an interrupt .tried once more.;[^'$'\n'']*$'
+like "with its place" "$(grep -h '^RIP' "$OUT/logs/lab_lost/stuck.1")" '^RIP=0000'
+# a second processor could have an interrupt at the moment when the VM is stopped
+lost 1 "exec dd if=/dev/zero of=/dev/null bs=512M" -c 1
+like "a processor that runs in the kernel is no such fault" "$status $says" \
 	'^125 .*CPU 0: [RE]IP=[0-9a-f]* pending: .*no sign of life'
 is "which is not tried again" "$(find "$OUT/logs/lab_lost" -name 'stuck*')" ""
 
@@ -156,52 +160,43 @@ like "and one beside which the kernel log has a report" "$status $says" \
 boots shutdown_fine -a pti=on -- echo "Wanted KVM exit reason: 2 (IO), got: 8 (SHUTDOWN)"
 is "a command that succeeds is not tried again" "$status $says" "0 "
 
-# QEMU that gives up as often as the file has lines
-mkdir "$tmp/aborts"
-cat >"$tmp/aborts/qemu-system-x86_64" <<END
-#!/bin/sh
-[ "\$1" != --version ] && [ -s "$tmp/left" ] || exec $(command -v qemu-system-x86_64) "\$@"
-sed -i 1d "$tmp/left"
-: >"$OUT/logs/\$(cat "$tmp/name")/result"
-echo booting >"$OUT/logs/\$(cat "$tmp/name")/console.log"
-echo "qemu: system/physmem.c:1: iotlb_to_section: Assertion 'false' failed." >&2
-kill -ABRT \$\$
-END
-chmod +x "$tmp/aborts/qemu-system-x86_64"
-echo once >"$tmp/left"
-echo lab_aborted >"$tmp/name"
-PATH=$tmp/aborts:$PATH boots aborted -- true
+# instead NAME TIMES COMMAND: boots with a QEMU that so many times does that instead, once
+# it has left a result and the console $tmp/console
+mkdir "$tmp/instead"
+instead() {
+	local logs=$OUT/logs/lab_$1
+	seq "$2" >"$tmp/left"
+	cat >"$tmp/instead/qemu-system-x86_64" <<-END
+		#!/bin/sh
+		[ "\$1" != --version ] && [ -s "$tmp/left" ] || exec $(command -v qemu-system-x86_64) "\$@"
+		sed -i 1d "$tmp/left"
+		: >"$logs/result"
+		cp "$tmp/console" "$logs/console.log"
+		$3
+	END
+	chmod +x "$tmp/instead/qemu-system-x86_64"
+	PATH=$tmp/instead:$PATH boots "$1" -- true
+}
+
+echo booting >"$tmp/console"
+# shellcheck disable=SC2016
+abort='echo "qemu: system/physmem.c:1: iotlb_to_section: Assertion failed." >&2; kill -ABRT $$'
+instead aborted 1 "$abort"
 is "a boot in which an assertion of QEMU failed is tried again" "$status" 0
 like "which shows, too" "$says" 'an assertion of QEMU failed .tried once more.'
-printf 'once\ntwice\n' >"$tmp/left"
-echo lab_aborted_twice >"$tmp/name"
-PATH=$tmp/aborts:$PATH boots aborted_twice -- true
+instead aborted_twice 2 "$abort"
 like "that is not tried a third time" "$status $says" '^125 .*tried once more.*ended without a word'
 
-# QEMU that gives an exception of a guest to the kernel, as often as the file has lines
-mkdir "$tmp/strays"
-cat >"$tmp/strays/qemu-system-x86_64" <<END
-#!/bin/sh
-[ "\$1" != --version ] && [ -s "$tmp/left" ] || exec $(command -v qemu-system-x86_64) "\$@"
-sed -i 1d "$tmp/left"
-: >"$OUT/logs/\$(cat "$tmp/name")/result"
-cp "$tmp/strayed" "$OUT/logs/\$(cat "$tmp/name")/console.log"
-END
-chmod +x "$tmp/strays/qemu-system-x86_64"
-cat >"$tmp/strayed" <<-'END'
+cat >"$tmp/console" <<-'END'
 	[    3.199057] kvm [81]: vcpu0, guest rIP: 0xffffffff812063c4
 	[    1.523645] traps: PANIC: double fault, error_code: 0x0
 	[    4.122277] ------------[ cut here ]------------
 END
-echo once >"$tmp/left"
-echo lab_strayed >"$tmp/name"
-PATH=$tmp/strays:$PATH boots strayed -- true
+instead strayed 1 :
 is "a boot that has had an exception of a guest is tried again" "$status" 0
 like "which shows, too" "$says" 'QEMU gave an exception of a guest inside to the kernel .tried once more.'
-sed -i '3s/4\.12/1.52/' "$tmp/strayed"
-echo once >"$tmp/left"
-echo lab_no_stray >"$tmp/name"
-PATH=$tmp/strays:$PATH boots no_stray -- true
+sed -i '3s/4\.12/1.52/' "$tmp/console"
+instead no_stray 1 :
 like "a guest's own console is no reason" "$status $says" '^12[56] [^'$'\n'']*(VM lost|kernel log)'
 
 # a kernel that is not what was built last
