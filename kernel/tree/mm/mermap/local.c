@@ -157,8 +157,7 @@ static void turn_ring(struct mermap_ring *ring)
 {
 	arch_mermap_flush_local();
 	count_vm_event(MERMAP_TURN);
-	ring->ptep = ring->ptes + 1;
-	ring->addr = (void *)window_addr(smp_processor_id()) + PAGE_SIZE;
+	ring->addr = (void *)window_addr(smp_processor_id());
 	ring->left = MERMAP_RING;
 }
 

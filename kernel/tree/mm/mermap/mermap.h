@@ -29,13 +29,11 @@
  * @left: How many slots of the ring, from the first, the TLB of the CPU holds no
  *	translation of.  This and what follows is only used by the CPU itself, with
  *	preemption disabled.
- * @ptep: The entry of the first slot, once @left has not been 0.
- * @addr: The address of the first slot.
+ * @addr: The address of the window, once @left has not been 0.
  */
 struct mermap_ring {
 	pte_t *ptes;
 	unsigned int left;
-	pte_t *ptep;
 	void *addr;
 };
 
@@ -76,10 +74,10 @@ static inline struct mermap_mm *mermap_of_current(void)
 /* Use a slot of the ring that the TLB knows nothing of. */
 static inline void mermap_use_ring(struct mermap *map, struct mermap_ring *ring)
 {
-	/* Every other page is a slot. */
-	unsigned int page = 2 * --ring->left;
+	/* Every other page is a slot, from the second on. */
+	unsigned int page = 2 * --ring->left + 1;
 
-	map->ptep = ring->ptep + page;
+	map->ptep = ring->ptes + page;
 	map->addr = ring->addr + page * PAGE_SIZE;
 	map->in_ring = true;
 }

@@ -17,6 +17,7 @@
 
 struct mempolicy;
 struct mermap_marks;
+struct nodirmap_block;
 struct nodirmap_blocks;
 
 /**
@@ -32,6 +33,18 @@ struct nodirmap_owner {
 	struct mermap_marks *marks;
 	struct nodirmap_blocks *blocks;
 	struct rcu_head rcu;
+};
+
+/**
+ * struct nodirmap_run - pages of a batch that have been freed
+ * @block: The owned block of the pages.
+ * @page: The first of them.
+ * @nr: How many there are, next to each other.  0 if there are none.
+ */
+struct nodirmap_run {
+	struct nodirmap_block *block;
+	struct page *page;
+	unsigned int nr;
 };
 
 /* convert.c */
@@ -138,6 +151,9 @@ void nodirmap_close_blocks(struct nodirmap_blocks *blocks);
 void nodirmap_free_blocks(struct nodirmap_blocks *blocks);
 void nodirmap_set_wanted(struct nodirmap_owner *owner, struct address_space *mapping);
 bool __nodirmap_take_back(struct page *page, unsigned int order);
+bool __nodirmap_add_to_run(struct nodirmap_run *run, struct page *page,
+			   unsigned int order);
+void __nodirmap_end_run(struct nodirmap_run *run);
 unsigned int nodirmap_release_idle(void);
 unsigned long nodirmap_count_holes(void);
 #else
@@ -204,6 +220,14 @@ static inline bool __nodirmap_take_back(struct page *page, unsigned int order)
 {
 	return false;
 }
+
+static inline bool __nodirmap_add_to_run(struct nodirmap_run *run,
+					 struct page *page, unsigned int order)
+{
+	return false;
+}
+
+static inline void __nodirmap_end_run(struct nodirmap_run *run) { }
 
 static inline unsigned long nodirmap_count_holes(void)
 {
@@ -283,6 +307,20 @@ static inline bool nodirmap_take_back(struct page *page, unsigned int order,
 				      freetype_t freetype)
 {
 	return freetype_flags(freetype) && __nodirmap_take_back(page, order);
+}
+
+/* The same, of a batch: the last pages are taken back by nodirmap_end_run(). */
+static inline bool nodirmap_add_to_run(struct nodirmap_run *run, struct page *page,
+				       unsigned int order, freetype_t freetype)
+{
+	return freetype_flags(freetype) && __nodirmap_add_to_run(run, page, order);
+}
+
+/* A batch is at its end. */
+static inline void nodirmap_end_run(struct nodirmap_run *run)
+{
+	if (run->nr)
+		__nodirmap_end_run(run);
 }
 
 /* Before the blocks of a range are isolated. */

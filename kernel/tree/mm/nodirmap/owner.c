@@ -366,32 +366,18 @@ static void disown_block(struct nodirmap_block *block)
 	blocks->nr--;
 }
 
-/**
- * __nodirmap_take_back - pages of an owned block have been freed
- * @page: The first page, which free_pages_prepare() has seen.
- * @order: How many there are.  Not more than a block.
- *
- * Context: Any but NMI.
- * Return: false if nobody owns the block: the pages are the page allocator's.
- */
-bool __nodirmap_take_back(struct page *page, unsigned int order)
+/* Pages next to each other have been freed, which free_pages_prepare() has seen. */
+static void take_back(struct nodirmap_block *block, struct page *page, unsigned int nr)
 {
-	struct nodirmap_block *block = xa_load(&records, block_nr(page));
-	struct nodirmap_blocks *blocks;
-	struct nodirmap_owner *owner;
+	struct nodirmap_owner *owner = block->owner;
+	struct nodirmap_blocks *blocks = owner->blocks;
 	bool whole, due;
 
-	/* It stays as long as one of its pages is not free. */
-	if (!block)
-		return false;
-
-	owner = block->owner;
-	blocks = owner->blocks;
 	scoped_guard(raw_spinlock_irqsave, &blocks->lock) {
-		__count_vm_events(PGFREE, 1 << order);
-		bitmap_set(block->free[STALE], page - block->page, 1 << order);
-		block->nr[STALE] += 1 << order;
-		mod_holes(blocks, page, 1 << order);
+		__count_vm_events(PGFREE, nr);
+		bitmap_set(block->free[STALE], page - block->page, nr);
+		block->nr[STALE] += nr;
+		mod_holes(blocks, page, nr);
 		if (!blocks->closed)
 			list_block(block, STALE);
 		whole = is_whole(block);
@@ -416,7 +402,74 @@ bool __nodirmap_take_back(struct page *page, unsigned int order)
 		settle(blocks);
 		nodirmap_put_owner(owner);
 	}
+}
+
+/**
+ * __nodirmap_take_back - pages of an owned block have been freed
+ * @page: The first page, which free_pages_prepare() has seen.
+ * @order: How many there are.  Not more than a block.
+ *
+ * Context: Any but NMI.
+ * Return: false if nobody owns the block: the pages are the page allocator's.
+ */
+bool __nodirmap_take_back(struct page *page, unsigned int order)
+{
+	struct nodirmap_block *block = xa_load(&records, block_nr(page));
+
+	/* It stays as long as one of its pages is not free. */
+	if (!block)
+		return false;
+
+	take_back(block, page, 1 << order);
 	return true;
+}
+
+/**
+ * __nodirmap_add_to_run - pages of an owned block have been freed in a batch
+ * @run: Pages of the batch that are still to be taken back, or none.
+ * @page: The first page, which free_pages_prepare() has seen.
+ * @order: How many there are.  Not more than a block.
+ *
+ * A lookup and a lock for each page would cost more than the page allocator's own
+ * lists of free pages.  If @page does not follow @run in its block, the pages of
+ * @run are taken back, and @page begins a new one.
+ *
+ * Context: Any but NMI.  The caller takes the last pages back by nodirmap_end_run().
+ * Return: false if nobody owns the block: the pages are the page allocator's.
+ */
+bool __nodirmap_add_to_run(struct nodirmap_run *run, struct page *page,
+			   unsigned int order)
+{
+	struct nodirmap_block *block;
+
+	if (run->nr && page == run->page + run->nr &&
+	    !pageblock_aligned(page_to_pfn(page))) {
+		run->nr += 1 << order;
+		return true;
+	}
+
+	/* It stays as long as one of its pages is not free. */
+	block = xa_load(&records, block_nr(page));
+	if (!block)
+		return false;
+
+	nodirmap_end_run(run);
+	run->block = block;
+	run->page = page;
+	run->nr = 1 << order;
+	return true;
+}
+
+/**
+ * __nodirmap_end_run - take back pages of a batch
+ * @run: The pages; none afterwards.
+ *
+ * Context: Any but NMI.
+ */
+void __nodirmap_end_run(struct nodirmap_run *run)
+{
+	take_back(run->block, run->page, run->nr);
+	run->nr = 0;
 }
 
 /* A page with a memory error stays where it is, for good. */

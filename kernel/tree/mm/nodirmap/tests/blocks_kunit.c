@@ -872,27 +872,46 @@ static void no_fallback(struct kunit *test)
 	__free_page(keep);
 }
 
+/* The watermarks of a node, by zone. */
+struct marks {
+	unsigned long of[MAX_NR_ZONES][NR_WMARK];
+};
+
+/* From @lowest on, to more than the node has. */
+static void raise_marks(pg_data_t *node, enum zone_watermarks lowest, struct marks *saved)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		struct zone *zone = &node->node_zones[i];
+
+		memcpy(saved->of[i], zone->_watermark, sizeof(saved->of[i]));
+		for (j = lowest; j < NR_WMARK; j++)
+			zone->_watermark[j] = node->node_present_pages;
+	}
+}
+
+static void restore_marks(pg_data_t *node, const struct marks *saved)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		memcpy(node->node_zones[i]._watermark, saved->of[i], sizeof(saved->of[i]));
+}
+
 /* Not from the lists of a CPU, which may take a whole block, but past them. */
 #define RESERVE_ORDER (PAGE_ALLOC_COSTLY_ORDER + 1)
 
 /* Allocate as if so little were free in @node that the reserve is for it. */
 static struct page *alloc_in_need(pg_data_t *node, unsigned int alloc_flags)
 {
-	unsigned long marks[MAX_NR_ZONES][NR_WMARK];
+	struct marks marks;
 	struct page *page;
-	unsigned int i;
 
-	for (i = 0; i < MAX_NR_ZONES; i++) {
-		struct zone *zone = &node->node_zones[i];
-
-		memcpy(marks[i], zone->_watermark, sizeof(marks[i]));
-		zone->_watermark[WMARK_LOW] = node->node_present_pages;
-		zone->_watermark[WMARK_HIGH] = node->node_present_pages;
-	}
+	raise_marks(node, WMARK_LOW, &marks);
 	page = __alloc_pages(GFP_ATOMIC | __GFP_THISNODE, RESERVE_ORDER,
 			     node->node_id, NULL, alloc_flags);
-	for (i = 0; i < MAX_NR_ZONES; i++)
-		memcpy(node->node_zones[i]._watermark, marks[i], sizeof(marks[i]));
+	restore_marks(node, &marks);
 	return page;
 }
 
@@ -927,11 +946,11 @@ static int count_and_restore(struct page *page)
  */
 static void one_block_is_enough(struct kunit *test)
 {
-	unsigned long marks[MAX_NR_ZONES][NR_WMARK];
+	struct marks marks;
 	struct page *page;
 	LIST_HEAD(pages);
 	pg_data_t *node;
-	unsigned int i, j;
+	unsigned int i;
 
 	for (i = 0; i < 8 * BLOCK_PAGES; i++) {
 		page = must_alloc_outside(test);
@@ -943,18 +962,11 @@ static void one_block_is_enough(struct kunit *test)
 
 	nr_restored = 0;
 	kunit_activate_static_stub(test, nodirmap_restore_block, count_and_restore);
-	for (i = 0; i < MAX_NR_ZONES; i++) {
-		struct zone *zone = &node->node_zones[i];
-
-		memcpy(marks[i], zone->_watermark, sizeof(marks[i]));
-		for (j = 0; j < NR_WMARK; j++)
-			zone->_watermark[j] = node->node_present_pages;
-	}
+	raise_marks(node, WMARK_MIN, &marks);
 	page = __alloc_pages((GFP_HIGHUSER | __GFP_NORETRY | __GFP_NOWARN |
 			      __GFP_THISNODE) & ~__GFP_KSWAPD_RECLAIM,
 			     0, node->node_id, NULL, ALLOC_DEFAULT);
-	for (i = 0; i < MAX_NR_ZONES; i++)
-		memcpy(node->node_zones[i]._watermark, marks[i], sizeof(marks[i]));
+	restore_marks(node, &marks);
 	kunit_deactivate_static_stub(test, nodirmap_restore_block);
 
 	KUNIT_EXPECT_NOT_NULL(test, page);
@@ -1170,15 +1182,11 @@ static void reclaim_returns(struct kunit *test)
 static void kswapd_returns(struct kunit *test)
 {
 	struct page *block = free_block_outside(test);
-	struct zone *zones = page_pgdat(block)->node_zones;
 	struct zone *zone = page_zone(block);
-	unsigned long marks[MAX_NR_ZONES];
+	struct marks marks;
 	unsigned int i;
 
-	for (i = 0; i < MAX_NR_ZONES; i++) {
-		marks[i] = zones[i]._watermark[WMARK_HIGH];
-		zones[i]._watermark[WMARK_HIGH] = page_pgdat(block)->node_present_pages;
-	}
+	raise_marks(page_pgdat(block), WMARK_HIGH, &marks);
 	for (i = 0; i < 500 && page_is_nodirmap(block); i++) {
 		/* Half a block is missing, without it; others may free some pages. */
 		zone->_watermark[WMARK_HIGH] =
@@ -1188,8 +1196,7 @@ static void kswapd_returns(struct kunit *test)
 		wakeup_kswapd(zone, GFP_KERNEL, 0, zone_idx(zone));
 		msleep(20);
 	}
-	for (i = 0; i < MAX_NR_ZONES; i++)
-		zones[i]._watermark[WMARK_HIGH] = marks[i];
+	restore_marks(page_pgdat(block), &marks);
 
 	KUNIT_EXPECT_FALSE(test, page_is_nodirmap(block));
 	nodirmap_return_all(NULL);

@@ -87,14 +87,20 @@ static void populate_block(struct kunit *test, unsigned int file, pgoff_t index)
 		populate(test, file, index + i);
 }
 
-static void punch(struct kunit *test, unsigned int file, pgoff_t index)
+static void punch_range(struct kunit *test, unsigned int file, pgoff_t index,
+			unsigned int nr)
 {
 	struct test_state *state = test->priv;
 
 	/* A folio in a batch for the LRU has a user. */
 	lru_add_drain_all();
 	truncate_inode_pages_range(state->mapping[file], (loff_t)index << PAGE_SHIFT,
-				   ((loff_t)(index + 1) << PAGE_SHIFT) - 1);
+				   ((loff_t)(index + nr) << PAGE_SHIFT) - 1);
+}
+
+static void punch(struct kunit *test, unsigned int file, pgoff_t index)
+{
+	punch_range(test, file, index, 1);
 }
 
 static void remove_all(struct kunit *test, unsigned int file)
@@ -225,6 +231,55 @@ static void idle_block_is_released(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, used, nodirmap_count_used());
 	/* The mapping takes another one. */
 	expect_contents(test, populate(test, 0, 0), 0);
+}
+
+/* Return: the first page of a block that follows its predecessor in memory, too. */
+static pgoff_t find_neighbour(struct kunit *test)
+{
+	unsigned long before = 0, block;
+	unsigned int i;
+
+	for (i = 0; i < FILE_BLOCKS; i++) {
+		populate_block(test, 0, i * BLOCK_PAGES);
+		block = block_of(populate(test, 0, i * BLOCK_PAGES));
+		if (i && block == before + 1)
+			return i * BLOCK_PAGES;
+		before = block;
+	}
+	kunit_skip(test, "no two blocks of the mapping are neighbours");
+}
+
+/* Pages of a batch are taken back in runs: up to a gap, and to the end of a block. */
+static void batch_comes_back(struct kunit *test)
+{
+	pgoff_t first = find_neighbour(test) - 6;
+	struct page *freed[12], *page;
+	unsigned int i, j;
+	long holes;
+
+	punch(test, 0, first + 3);
+	holes = count_of(NR_NODIRMAP_HOLES);
+	for (i = 0; i < ARRAY_SIZE(freed); i++) {
+		freed[i] = i == 3 ? NULL : populate(test, 0, first + i);
+		if (freed[i])
+			write_pattern(test, freed[i]);
+	}
+	punch_range(test, 0, first, ARRAY_SIZE(freed));
+	KUNIT_EXPECT_EQ(test, holes + 11, count_of(NR_NODIRMAP_HOLES));
+	KUNIT_EXPECT_EQ(test, holes + 11, nodirmap_count_holes());
+
+	/* The one of the gap is as good as the others. */
+	for (i = 0; i < ARRAY_SIZE(freed); i++) {
+		page = populate(test, 0, first + i);
+		expect_contents(test, page, 0);
+		for (j = 0; j < ARRAY_SIZE(freed) && freed[j] != page; j++)
+			;
+		if (j < ARRAY_SIZE(freed))
+			freed[j] = NULL;
+	}
+	for (j = 0; j < ARRAY_SIZE(freed); j++)
+		KUNIT_EXPECT_NULL(test, freed[j]);
+	KUNIT_EXPECT_EQ(test, holes - 1, count_of(NR_NODIRMAP_HOLES));
 }
 
 static void page_in_use_keeps_its_block(struct kunit *test)
@@ -527,6 +582,7 @@ static struct kunit_case nodirmap_owner_test_cases[] = {
 	KUNIT_CASE(dead_mapping_leaves_whole_blocks),
 	KUNIT_CASE(whole_block_goes_back),
 	KUNIT_CASE(idle_block_is_released),
+	KUNIT_CASE(batch_comes_back),
 	KUNIT_CASE(page_in_use_keeps_its_block),
 	KUNIT_CASE(small_file_owns_nothing),
 	KUNIT_CASE(blocks_share_a_flush),
