@@ -8,7 +8,11 @@
 #
 # Plain is twice there: "plain" as it is, with huge pages; "plain_4k" without, as
 # "protected" is.  "huge" is protected memory with pages of 2 MiB, and left out where the
-# kernel has none.  Under lab/boot -I ns are instructions, of the whole.
+# kernel has none.  QEMU's own memory has huge pages there as well.  Under lab/boot -I ns are
+# instructions, of the whole.
+#
+# Every other round is in reverse order.  A guest that starts after one of another kind can
+# be faster or slower than after one of its own.
 #
 # Arguments: where vmm/ is built, and the kernel to boot, both on the host; how
 # many rounds; q35 or microvm; kinds, else all but "huge".  lab/boot -r.
@@ -32,7 +36,7 @@ one() {
 	runner=on_host pages=never
 	case $1 in
 	protected) runner="offmap run --" ;;
-	huge) runner="offmap run --huge --" ;;
+	huge) runner="offmap run --huge --" pages=always ;;
 	plain) pages=always ;;
 	esac
 	echo $pages >$THP
@@ -62,8 +66,12 @@ if ! offmap probe --json | grep -q '"huge": true'; then
 fi
 # what is read from the host for the first time
 one plain warm-up 3>/dev/null
+order=$KINDS
 for round in $(seq "$ROUNDS"); do
-	for kind in $KINDS; do
+	reverse=''
+	for kind in $order; do
 		one "$kind" "$round"
+		reverse="$kind $reverse"
 	done
+	order=$reverse
 done
