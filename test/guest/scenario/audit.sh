@@ -8,35 +8,15 @@
 . /tap.sh
 # shellcheck source=/dev/null
 . /host.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. /scenario/lib.sh
 
 OFFMAP=$1
-LIMIT=$((300 * ${TAP_SLOW:-1}))
 
 offmap() { on_host "$OFFMAP" "$@"; }
 
 # start ARGUMENTS...: until the VMM is ready
-start() {
-	# The background process may open the file late; until then an old "ready" is in it.
-	: >/tmp/odd
-	odd_vmm "$@" >/tmp/odd 2>&1 &
-	echo $! >/tmp/pid
-	left=$LIMIT
-	until grep -q '^ready' /tmp/odd; do
-		left=$((left - 1))
-		if [ "$left" = 0 ] || ! kill -0 "$(cat /tmp/pid)"; then
-			cat /tmp/odd
-			return 1
-		fi
-		sleep 1
-	done
-}
-
-stop() {
-	kill -9 "$(cat /tmp/pid)"
-	while [ -e "/proc/$(cat /tmp/pid)/status" ] && kill -0 "$(cat /tmp/pid)" 2>/dev/null; do
-		usleep 100000
-	done
-}
+start() { start_vmm /tmp/odd odd_vmm "$@"; }
 
 # audited STATUS TEXT WHICH...: of a VMM of that kind
 audited() {
@@ -45,7 +25,7 @@ audited() {
 	start "$@" || return 1
 	gives "$status" "$text" offmap audit --pid "$(cat /tmp/pid)"
 	ret=$?
-	stop
+	stop_vmm
 	return $ret
 }
 
@@ -61,7 +41,7 @@ beside_fuse() {
 	# with its server: until that is gone nobody can end who waits for it
 	# shellcheck disable=SC2046
 	kill -9 $(pidof odd_vmm)
-	stop 2>/dev/null
+	stop_vmm 2>/dev/null
 	return $ret
 }
 
@@ -71,7 +51,7 @@ sees_both() {
 	offmap audit --pid "$(cat /tmp/pid)" >/tmp/both
 	status=$?
 	cat /tmp/both
-	stop
+	stop_vmm
 	[ "$status" = 1 ] && grep -q '^  absent: .* 0 of 512 pages' /tmp/both &&
 		grep -q '^  reachable: .* 1024 of 1024 pages' /tmp/both
 }
@@ -85,7 +65,7 @@ many_vms() {
 		offmap audit --json >/tmp/many
 	)
 	status=$?
-	stop
+	stop_vmm
 	[ "$status" = 3 ] && [ "$(grep -c '"verdict": "unknown"' /tmp/many)" = 1000 ] &&
 		grep -q 'it has no memory' /tmp/many
 }
@@ -112,7 +92,7 @@ without_list() {
 	gives 3 'unknown: .*debugfs is not mounted: mount -t debugfs' offmap audit
 	ret=$?
 	mount -t debugfs debugfs /host/sys/kernel/debug
-	stop
+	stop_vmm
 	return $ret
 }
 
@@ -123,7 +103,7 @@ counts() {
 	cat /tmp/stat
 	offmap stat --json >/tmp/json && offmap stat --prometheus >/tmp/prometheus
 	second=$?
-	stop
+	stop_vmm
 	[ "$status" = 0 ] && [ "$second" = 0 ] &&
 		grep -q '^fast_path *on ' /tmp/stat && grep -q " odd_vmm .* 4  *0 " /tmp/stat &&
 		grep -q '"nodirmap_bytes": 4194304,' /tmp/json &&

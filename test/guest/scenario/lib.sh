@@ -23,6 +23,32 @@ within() {
 # planted OUTPUT: until a VM says there that its secret is in its memory
 planted() { within 300 grep -q planted "$1"; }
 
+# start_vmm OUTPUT command...: a small VMM in the background, until it says "ready" there.
+# Its process is in /tmp/pid.
+start_vmm() {
+	local output=$1 left=$((300 * ${TAP_SLOW:-1}))
+	shift
+	# The background process may open the file late; until then an old "ready" is in it.
+	: >"$output"
+	"$@" >"$output" 2>&1 &
+	echo $! >/tmp/pid
+	until grep -q '^ready' "$output"; do
+		left=$((left - 1))
+		if [ "$left" = 0 ] || ! kill -0 "$(cat /tmp/pid)"; then
+			cat "$output"
+			return 1
+		fi
+		sleep 1
+	done
+}
+
+stop_vmm() {
+	kill -9 "$(cat /tmp/pid)"
+	while [ -e "/proc/$(cat /tmp/pid)/status" ] && kill -0 "$(cat /tmp/pid)" 2>/dev/null; do
+		usleep 100000
+	done
+}
+
 # guest_memfd_of PID: MiB of guest_memfd that the process has mapped
 guest_memfd_of() {
 	awk '/kvm-gmem/ { print $1 }' "/proc/$1/maps" | {

@@ -6,6 +6,8 @@
 # Arguments: "refused" where the kernel cannot protect memory.
 # shellcheck source=/dev/null
 . /tap.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. /scenario/lib.sh
 VMM=/vmm
 export PATH="$PATH:$VMM/bin" LD_LIBRARY_PATH=$VMM/san
 MIB=24
@@ -30,29 +32,7 @@ claim() {
 	esac
 }
 
-# start command...: in the background, until the VMM has checked its memory
-start() {
-	# The background process may open the file late; until then an old "ready" is in it.
-	: >/tmp/out
-	"$@" >/tmp/out 2>&1 &
-	echo $! >/tmp/pid
-	left=300
-	until grep -q '^ready' /tmp/out; do
-		left=$((left - 1))
-		if [ "$left" = 0 ] || ! kill -0 "$(cat /tmp/pid)"; then
-			cat /tmp/out
-			return 1
-		fi
-		sleep 1
-	done
-}
-
-stop() {
-	kill -9 "$(cat /tmp/pid)"
-	while kill -0 "$(cat /tmp/pid)" 2>/dev/null; do
-		usleep 100000
-	done
-}
+start() { start_vmm /tmp/out "$@"; }
 
 if [ "${1:-}" = refused ]; then
 	t "offmap probe: no, with the reason" gives 1 'protect   no: .*cannot do it on this machine' \
@@ -83,5 +63,5 @@ t "offmap audit: no VM yet" gives 4 'no process has a VM' offmap audit
 skip "a VMM under offmap run" "untested: the lab's kernel for arm64 has no seccomp filters, nor kcmp()"
 t "control: without offmap" start $VMM/bin/plain_vmm $MIB
 t "control: the kernel can reach it" gives 1 'direct map: page tables, kcore reads it' offmap audit
-stop
+stop_vmm
 plan
