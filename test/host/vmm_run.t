@@ -181,6 +181,7 @@ like "calls that were asked for are counted" "$few" '^[1-9][0-9]?$'
 is "20000 times KVM_RUN are none of them" "$(asked many_exits)" "$few"
 ok "no slot: nothing to say" gives 0 '' run -- "$VMM" no_slot
 ok "no VM: 125, and it is said" gives 125 'no VM was made' run -- true
+ok "a VM that cannot be made: 125, and it is said" gives 125 'no VM was made' run -- "$VMM" vm_fails
 ok "no VM, permissive: it is said" gives 0 'no VM was made' run --permissive -- true
 ok "no VM: an error of the VMM's own is kept" gives 42 'no VM was made' run -- sh -c 'exit 42'
 ok "the VMM is killed by a signal" gives 137 '' run -- sh -c 'kill -9 $$'

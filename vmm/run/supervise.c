@@ -3,6 +3,7 @@
  * One thread serves all calls that the filter asks for, in all processes of the VMM.  So
  * nothing here needs a lock.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/seccomp.h>
@@ -34,7 +35,8 @@
 
 static struct supervisor run;
 static struct memory *memories;
-static bool started, had_vm, said_no_vm, launched_ended;
+/* had_vm: as far as is known; KVM_CREATE_VM alone can fail */
+static bool started, asked_for_vm, had_vm, said_no_vm, launched_ended;
 static struct termios terminal_before;
 static bool terminal_known;
 
@@ -224,10 +226,34 @@ static void say_no_vm(const char *when)
 	said_no_vm = true;
 }
 
+/* Has the process a VM now? */
+static bool has_vm(pid_t process)
+{
+	struct dirent *entry;
+	bool found = false;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", process);
+	dir = opendir(path);
+	if (!dir)
+		return true;
+	while (!found && (entry = readdir(dir))) {
+		char link[32] = "";
+
+		found = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1) > 0 &&
+			!strcmp(link, "anon_inode:kvm-vm");
+	}
+	closedir(dir);
+	return found;
+}
+
 /* A VMM ends with status 0: was there a guest? */
 static void serve_exit(const struct seccomp_notif *call)
 {
-	if (had_vm || process_of(call->pid) != run.launched) {
+	pid_t vmm = process_of(call->pid);
+
+	if (vmm != run.launched || had_vm || (asked_for_vm && has_vm(vmm))) {
 		let_through(call);
 		return;
 	}
@@ -269,7 +295,9 @@ static void serve(const struct seccomp_notif *call)
 			create_vm_without_task(call);
 			return;
 		}
-		had_vm = true;
+		asked_for_vm = true;
+		/* it may be gone when the launched process ends */
+		had_vm = had_vm || process_of(call->pid) != run.launched;
 		let_through(call);
 		return;
 	}
@@ -288,6 +316,7 @@ static void serve(const struct seccomp_notif *call)
 		stop_vmm(call, EXIT_STOPPED);
 		break;
 	}
+	had_vm = had_vm || serve_has_anything(memory);
 }
 
 /* Counts the calls, and the time to serve them. */
@@ -352,7 +381,7 @@ static void task_ended(struct memory *memory)
 static void launched_has_ended(void)
 {
 	launched_ended = true;
-	if (started && !had_vm && !said_no_vm)
+	if (started && !asked_for_vm && !said_no_vm)
 		say_no_vm("the VMM has ended");
 	say_asked();
 	say_to_log();
@@ -400,7 +429,7 @@ static int patience(time_t start)
 	for (const struct memory *memory = memories; memory; memory = memory->next)
 		if (serve_has_anything(memory))
 			return LOOK_EVERY;
-	return had_vm || said_no_vm || launched_ended ? -1 :
+	return asked_for_vm || said_no_vm || launched_ended ? -1 :
 	       time(NULL) - start >= LONG_WITHOUT_VM ? 0 : LOOK_EVERY;
 }
 
@@ -408,7 +437,7 @@ static void look_after(time_t start)
 {
 	for (struct memory *memory = memories; memory; memory = memory->next)
 		serve_look(memory);
-	if (!had_vm && !said_no_vm && !launched_ended && time(NULL) - start >= LONG_WITHOUT_VM)
+	if (!asked_for_vm && !said_no_vm && !launched_ended && time(NULL) - start >= LONG_WITHOUT_VM)
 		say_no_vm("the VMM has run for 10 s");
 }
 

@@ -704,6 +704,12 @@ static void case_no_slot(void)
 {
 }
 
+/* The only case that begins without a VM. */
+static void case_vm_fails(void)
+{
+	must(kvm_ioctl(kvm, KVM_CREATE_VM, 0xffff) < 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -717,6 +723,7 @@ static const struct {
 	{ "share", case_share }, { "share_late", case_share_late },
 	{ "pause", case_pause }, { "alias", case_alias }, { "no_slot", case_no_slot },
 	{ "few_exits", case_few_exits }, { "many_exits", case_many_exits },
+	{ "vm_fails", case_vm_fails },
 };
 
 int main(int argc, char **argv)
@@ -725,7 +732,8 @@ int main(int argc, char **argv)
 		return 2;
 	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	must(kvm >= 0);
-	vm = new_vm();
+	if (strcmp(argv[1], "vm_fails"))
+		vm = new_vm();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (!strcmp(argv[1], cases[i].name)) {
 			cases[i].run();

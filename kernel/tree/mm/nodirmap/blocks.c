@@ -600,7 +600,6 @@ bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac)
 	if (ac->alloc_flags & ALLOC_UNMAPPED)
 		return false;
 
-	nodirmap_release_idle();
 	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist,
 					ac->highest_zoneidx, ac->nodemask) {
 		unsigned int nr;
@@ -608,6 +607,8 @@ bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac)
 		if (!zone_page_state(zone, NR_NODIRMAP) ||
 		    !cpuset_zone_allowed(zone, gfp))
 			continue;
+
+		nodirmap_release_idle(zone_to_nid(zone));
 
 		/* A page on a list of a CPU keeps its block from being whole. */
 		if (!drained)
@@ -699,7 +700,7 @@ void nodirmap_return_all(struct zone *zone)
 	stop_trim();
 	/* A folio that waits for the LRU keeps its block from being whole. */
 	lru_add_drain_all();
-	nodirmap_release_idle();
+	nodirmap_release_idle(NUMA_NO_NODE);
 	drain_all_pages(zone);
 	for_each_populated_zone(z) {
 		unsigned long nr = zone_page_state(z, NR_NODIRMAP) >> pageblock_order;
@@ -772,7 +773,7 @@ void __nodirmap_return_range(unsigned long start_pfn, unsigned long end_pfn)
 		if (!stopped) {
 			stop_trim();
 			lru_add_drain_all();
-			nodirmap_release_idle();
+			nodirmap_release_idle(NUMA_NO_NODE);
 			drain_all_pages(page_zone(page));
 			stopped = true;
 		}

@@ -46,7 +46,7 @@ static bool in_no_direct_map_mapping(struct page *page)
 	struct page_snapshot snapshot;
 	unsigned long flags;
 
-	/* Most pages have none.  A large folio is not in such a mapping. */
+	/* Most pages have none.  Only the first of a large folio has one. */
 	if (!data_race(((struct folio *)page)->mapping))
 		return false;
 

@@ -154,8 +154,13 @@ bool __nodirmap_take_back(struct page *page, unsigned int order);
 bool __nodirmap_add_to_run(struct nodirmap_run *run, struct page *page,
 			   unsigned int order);
 void __nodirmap_end_run(struct nodirmap_run *run);
-unsigned int nodirmap_release_idle(void);
+unsigned int nodirmap_release_idle(int nid);
 unsigned long nodirmap_count_holes(void);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+int nodirmap_charge(struct nodirmap_blocks *blocks, gfp_t gfp, unsigned long nr);
+void nodirmap_uncharge(struct nodirmap_blocks *blocks, unsigned long nr);
+#endif
 #else
 static inline bool nodirmap_enabled(void)
 {

@@ -15,8 +15,8 @@
  *
  * Each owned block has a record, which is found by the number of the block, and
  * which holds a reference to the owner.  The owner's lock protects the records of
- * its blocks.  Freeing a page takes no other lock, in any context, until a block is
- * whole.
+ * its blocks.  Freeing a page takes other locks only when a block is whole, or when
+ * the memory cgroup is to be told.
  *
  * Nobody else can use the free pages of a block that is owned.  So they are charged to
  * a memory cgroup, as pages in use are: that of the task which was the first to
@@ -26,6 +26,8 @@
  * share blocks, as does everything else that asks the page allocator for single
  * pages outside the direct map.
  */
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/bitmap.h>
 #include <linux/cleanup.h>
 #include <linux/cpuset.h>
@@ -39,6 +41,7 @@
 #include <linux/mmzone.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/vmstat.h>
@@ -57,6 +60,9 @@
 
 /* Free pages that are charged or uncharged at a time. */
 #define CHARGE_BATCH	64
+
+/* At most so many: a cgroup counts the bytes of one change by an int. */
+#define MAX_DUE		((long)(SZ_1G >> PAGE_SHIFT))
 
 /* Pages that do without an owned block when there was none to be had. */
 #define PAUSE		32
@@ -111,8 +117,9 @@ struct nodirmap_node {
  * @lock: For the records of the blocks and for all below.
  * @objcg: Where free pages are charged, or NULL.
  * @holes: How many pages are free.
- * @charged: For how many of them @objcg pays; differs from @holes by less than
- *	CHARGE_BATCH.
+ * @charged: For how many of them @objcg pays.  Differs from @holes by less than
+ *	CHARGE_BATCH, once the task that settles is done.
+ * @settling: A task tells @objcg, and looks again afterwards.
  * @nr: Blocks that it owns.
  * @whole: Those of them of which all pages are free.
  * @closed: The mapping is gone: what is freed goes to nobody.
@@ -129,6 +136,7 @@ struct nodirmap_blocks {
 	struct obj_cgroup *objcg;
 	long holes;
 	long charged;
+	bool settling;
 	unsigned int nr;
 	unsigned int whole;
 	bool closed;
@@ -159,15 +167,20 @@ static void put_objcg(struct obj_cgroup *objcg)
 	obj_cgroup_put(objcg);
 }
 
-static int charge(struct nodirmap_blocks *blocks, gfp_t gfp, unsigned long nr)
+VISIBLE_IF_KUNIT int nodirmap_charge(struct nodirmap_blocks *blocks, gfp_t gfp,
+				     unsigned long nr)
 {
+	KUNIT_STATIC_STUB_REDIRECT(nodirmap_charge, blocks, gfp, nr);
+
 	if (!blocks->objcg)
 		return 0;
 	return obj_cgroup_charge(blocks->objcg, gfp, nr << PAGE_SHIFT);
 }
 
-static void uncharge(struct nodirmap_blocks *blocks, unsigned long nr)
+VISIBLE_IF_KUNIT void nodirmap_uncharge(struct nodirmap_blocks *blocks, unsigned long nr)
 {
+	KUNIT_STATIC_STUB_REDIRECT(nodirmap_uncharge, blocks, nr);
+
 	if (blocks->objcg)
 		obj_cgroup_uncharge(blocks->objcg, nr << PAGE_SHIFT);
 }
@@ -179,12 +192,15 @@ static struct obj_cgroup *get_objcg(void)
 
 static void put_objcg(struct obj_cgroup *objcg) { }
 
-static int charge(struct nodirmap_blocks *blocks, gfp_t gfp, unsigned long nr)
+VISIBLE_IF_KUNIT int nodirmap_charge(struct nodirmap_blocks *blocks, gfp_t gfp,
+				     unsigned long nr)
 {
 	return 0;
 }
 
-static void uncharge(struct nodirmap_blocks *blocks, unsigned long nr) { }
+VISIBLE_IF_KUNIT void nodirmap_uncharge(struct nodirmap_blocks *blocks, unsigned long nr)
+{
+}
 #endif
 
 /* Has the number of free pages changed by enough for the cgroup to be told? */
@@ -197,19 +213,29 @@ static bool is_due(struct nodirmap_blocks *blocks)
 /*
  * Pages that are free already cannot be refused.  They were charged until then, so
  * the cgroup is not above its limit for long.
+ *
+ * One task at a time: another one must not uncharge pages that are about to be charged.
  */
 static void settle(struct nodirmap_blocks *blocks)
 {
 	long due;
 
-	scoped_guard(raw_spinlock_irqsave, &blocks->lock) {
-		due = blocks->holes - blocks->charged;
-		blocks->charged += due;
-	}
-	if (due > 0)
-		WARN_ON_ONCE(charge(blocks, GFP_ATOMIC, due));
-	else if (due < 0)
-		uncharge(blocks, -due);
+	do {
+		scoped_guard(raw_spinlock_irqsave, &blocks->lock) {
+			if (blocks->settling)
+				return;
+			due = clamp(blocks->holes - blocks->charged, -MAX_DUE, MAX_DUE);
+			blocks->charged += due;
+			blocks->settling = true;
+		}
+		if (due > 0)
+			WARN_ON_ONCE(nodirmap_charge(blocks, GFP_ATOMIC, due));
+		else if (due < 0)
+			nodirmap_uncharge(blocks, -due);
+
+		scoped_guard(raw_spinlock_irqsave, &blocks->lock)
+			blocks->settling = false;
+	} while (is_due(blocks));
 }
 
 static void mod_holes(struct nodirmap_blocks *blocks, struct page *page, long nr)
@@ -324,8 +350,6 @@ static bool has_poison(struct nodirmap_block *block)
 #ifdef CONFIG_MEMORY_FAILURE
 	unsigned int i;
 
-	if (likely(!atomic_long_read(&num_poisoned_pages)))
-		return false;
 	for (i = 0; i < pageblock_nr_pages; i++)
 		if (PageHWPoison(block->page + i))
 			return true;
@@ -336,7 +360,13 @@ static bool has_poison(struct nodirmap_block *block)
 /* A block with a memory error is for nobody else. */
 static bool is_whole(struct nodirmap_block *block)
 {
-	return nr_free(block) == pageblock_nr_pages && !has_poison(block);
+	if (nr_free(block) != pageblock_nr_pages)
+		return false;
+#ifdef CONFIG_MEMORY_FAILURE
+	if (likely(!atomic_long_read(&num_poisoned_pages)))
+		return true;
+#endif
+	return !has_poison(block);
 }
 
 static void set_whole(struct nodirmap_block *block, bool whole)
@@ -363,7 +393,7 @@ static void disown_block(struct nodirmap_block *block)
 	unlist_block(block);
 	set_whole(block, false);
 	mod_holes(blocks, block->page, -(long)pageblock_nr_pages);
-	blocks->nr--;
+	WRITE_ONCE(blocks->nr, blocks->nr - 1);
 }
 
 /* Pages next to each other have been freed, which free_pages_prepare() has seen. */
@@ -512,13 +542,16 @@ static struct page *pick_kind(struct nodirmap_blocks *blocks, int nid,
 static struct page *pick_whole(struct nodirmap_blocks *blocks, int nid,
 			       enum contents *found)
 {
+	struct list_head *list = &blocks->node[nid].whole;
 	struct nodirmap_block *block;
 	int i;
 
-	block = list_first_entry_or_null(&blocks->node[nid].whole,
-					 struct nodirmap_block, whole_list);
-	/* A memory error may have come since. */
-	if (!block || !is_whole(block))
+	/* A memory error may have come since, and not be counted yet. */
+	while ((block = list_first_entry_or_null(list, struct nodirmap_block,
+						 whole_list)) &&
+	       has_poison(block))
+		set_whole(block, false);
+	if (!block)
 		return NULL;
 
 	*found = block->nr[CLEAR] == pageblock_nr_pages ? CLEAR : STALE;
@@ -585,7 +618,7 @@ static bool add_block(struct nodirmap_owner *owner, struct page *page,
 	guard(raw_spinlock_irqsave)(&blocks->lock);
 	mod_holes(blocks, page, pageblock_nr_pages);
 	blocks->charged += pageblock_nr_pages;
-	blocks->nr++;
+	WRITE_ONCE(blocks->nr, blocks->nr + 1);
 	set_whole(block, true);
 	list_block(block, kind);
 	return true;
@@ -613,7 +646,7 @@ static bool take_block(struct nodirmap_owner *owner, gfp_t gfp, int nid,
 		return false;
 	}
 
-	if (charge(blocks, gfp | __GFP_NORETRY, pageblock_nr_pages))
+	if (nodirmap_charge(blocks, gfp | __GFP_NORETRY, pageblock_nr_pages))
 		goto pause;
 
 	nodirmap_fill_pool(zone, gfp, blocks_to_take(blocks));
@@ -625,7 +658,7 @@ static bool take_block(struct nodirmap_owner *owner, gfp_t gfp, int nid,
 		if (add_block(owner, page, wanted))
 			return true;
 	}
-	uncharge(blocks, pageblock_nr_pages);
+	nodirmap_uncharge(blocks, pageblock_nr_pages);
 
 pause:
 	WRITE_ONCE(blocks->pause, PAUSE);
@@ -844,13 +877,14 @@ static bool take_from_owner(struct nodirmap_block *block)
 
 /**
  * nodirmap_release_idle - have mappings release the blocks that they do not use
+ * @nid: On this node, or NUMA_NO_NODE for all.
  *
  * A mapping keeps a block of which no page is in use.  Others need the memory now.
  *
  * Context: Any but NMI.
  * Return: How many blocks are free for others.
  */
-unsigned int nodirmap_release_idle(void)
+unsigned int nodirmap_release_idle(int nid)
 {
 	struct nodirmap_block *block;
 	unsigned long index;
@@ -859,6 +893,8 @@ unsigned int nodirmap_release_idle(void)
 	guard(rcu)();
 
 	xa_for_each(&records, index, block) {
+		if (nid != NUMA_NO_NODE && nid != page_to_nid(block->page))
+			continue;
 		if (!take_from_owner(block))
 			continue;
 		release_block(block);
@@ -898,7 +934,8 @@ unsigned long nodirmap_count_holes(void)
 	guard(rcu)();
 
 	xa_for_each(&records, nr, block)
-		holes += bitmap_weight(block->free[STALE], pageblock_nr_pages) +
-			 bitmap_weight(block->free[CLEAR], pageblock_nr_pages);
+		/* Others set and clear bits meanwhile. */
+		holes += data_race(bitmap_weight(block->free[STALE], pageblock_nr_pages) +
+				   bitmap_weight(block->free[CLEAR], pageblock_nr_pages));
 	return holes;
 }

@@ -3,6 +3,7 @@
  * KUnit tests for page blocks that mappings own.
  */
 #include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 #include <kunit/test.h>
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -227,7 +228,7 @@ static void idle_block_is_released(struct kunit *test)
 	populate(test, 0, 0);
 	punch(test, 0, 0);
 	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES, nodirmap_count_used());
-	KUNIT_EXPECT_EQ(test, 1, nodirmap_release_idle());
+	KUNIT_EXPECT_EQ(test, 1, nodirmap_release_idle(NUMA_NO_NODE));
 	KUNIT_EXPECT_EQ(test, used, nodirmap_count_used());
 	/* The mapping takes another one. */
 	expect_contents(test, populate(test, 0, 0), 0);
@@ -324,6 +325,58 @@ static void blocks_share_a_flush(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 8, event_count(NODIRMAP_BLOCK_ZAP) - blocks);
 	/* Of one block, one, two and four. */
 	KUNIT_EXPECT_EQ(test, 4, event_count(NODIRMAP_FLUSH) - flushes);
+}
+
+/* What the memory cgroup has been told of, and the least of it. */
+static struct {
+	long charged;
+	long lowest;
+	bool others;
+} told;
+
+/* Others allocate the pages while they are about to be charged. */
+static int charge_late(struct nodirmap_blocks *blocks, gfp_t gfp, unsigned long nr)
+{
+	unsigned int i;
+
+	if (gfp == GFP_ATOMIC && !told.others) {
+		told.others = true;
+		for (i = 0; i < BLOCK_PAGES / 2; i++)
+			populate(kunit_get_current_test(), 0, BLOCK_PAGES + i);
+	}
+	told.charged += nr;
+	return 0;
+}
+
+static void uncharge_at_once(struct nodirmap_blocks *blocks, unsigned long nr)
+{
+	told.charged -= nr;
+	told.lowest = min(told.lowest, told.charged);
+}
+
+static void pages_are_charged_before_they_are_uncharged(struct kunit *test)
+{
+	struct test_state *state = test->priv;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_MEMCG))
+		kunit_skip(test, "needs CONFIG_MEMCG");
+
+	memset(&told, 0, sizeof(told));
+	kunit_activate_static_stub(test, nodirmap_charge, charge_late);
+	kunit_activate_static_stub(test, nodirmap_uncharge, uncharge_at_once);
+	populate_block(test, 0, 0);
+	for (i = 0; i < BLOCK_PAGES / 2; i++)
+		punch(test, 0, i);
+
+	KUNIT_EXPECT_TRUE(test, told.others);
+	KUNIT_EXPECT_GE(test, told.lowest, 0);
+	KUNIT_EXPECT_LT(test, abs(told.charged - count_of(NR_NODIRMAP_HOLES) + state->holes),
+			64);
+	remove_all(test, 0);
+	KUNIT_EXPECT_GE(test, told.lowest, 0);
+	kunit_deactivate_static_stub(test, nodirmap_charge);
+	kunit_deactivate_static_stub(test, nodirmap_uncharge);
 }
 
 static void poisoned_page_is_not_handed_out(struct kunit *test)
@@ -444,6 +497,24 @@ static void split_folio_leaves_pages_of_its_block(struct kunit *test)
 	expect_contents(test, page, 0);
 }
 
+/* Pieces of other orders would not find their block. */
+static void folio_is_split_into_pages_only(struct kunit *test)
+{
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	struct folio *folio = add_large(test, 0);
+
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			folio_check_splittable(folio, 4, SPLIT_TYPE_UNIFORM));
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			folio_check_splittable(folio, 0, SPLIT_TYPE_NON_UNIFORM));
+	KUNIT_EXPECT_EQ(test, 0, folio_check_splittable(folio, 0, SPLIT_TYPE_UNIFORM));
+	folio_unlock(folio);
+	folio_put(folio);
+#else
+	kunit_skip(test, "no large folios in this kernel");
+#endif
+}
+
 static void edge_of_a_folio_splits_nothing(struct kunit *test)
 {
 	struct test_state *state = test->priv;
@@ -481,6 +552,29 @@ static void folio_that_was_not_added_is_free(struct kunit *test)
 	folio_put(other);
 	folio_unlock(folio);
 	folio_put(folio);
+}
+
+/* The error is in a block that was all free, and nothing has counted it yet. */
+static void poisoned_block_is_no_large_folio(struct kunit *test)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	struct test_state *state = test->priv;
+	struct page *bad = populate(test, 0, 0);
+	struct folio *folio;
+
+	punch(test, 0, 0);
+	KUNIT_ASSERT_EQ(test, state->holes + BLOCK_PAGES, count_of(NR_NODIRMAP_HOLES));
+	SetPageHWPoison(bad);
+	mapping_set_folio_order_range(state->mapping[0], 0, pageblock_order);
+	folio = nodirmap_alloc_folio(state->mapping[0], GFP_USER, pageblock_order, NULL);
+	ClearPageHWPoison(bad);
+	if (!folio)
+		kunit_skip(test, "no page block to be had");
+	KUNIT_EXPECT_NE(test, block_of(bad), block_of(folio_page(folio, 0)));
+	folio_put(folio);
+#else
+	kunit_skip(test, "needs CONFIG_MEMORY_FAILURE");
+#endif
 }
 
 /* Large folios pass holes over, of which there must not be ever more. */
@@ -586,12 +680,15 @@ static struct kunit_case nodirmap_owner_test_cases[] = {
 	KUNIT_CASE(page_in_use_keeps_its_block),
 	KUNIT_CASE(small_file_owns_nothing),
 	KUNIT_CASE(blocks_share_a_flush),
+	KUNIT_CASE(pages_are_charged_before_they_are_uncharged),
 	KUNIT_CASE(poisoned_page_is_not_handed_out),
 	KUNIT_CASE(filled_page_needs_no_clear_block),
 	KUNIT_CASE(large_folio_is_a_whole_block),
 	KUNIT_CASE(split_folio_leaves_pages_of_its_block),
+	KUNIT_CASE(folio_is_split_into_pages_only),
 	KUNIT_CASE(edge_of_a_folio_splits_nothing),
 	KUNIT_CASE(folio_that_was_not_added_is_free),
+	KUNIT_CASE(poisoned_block_is_no_large_folio),
 	KUNIT_CASE(large_folios_leave_few_holes),
 	KUNIT_CASE(large_folio_in_the_map_is_refused),
 	{}

@@ -375,6 +375,26 @@ TEST_F(huge, write_fills_folios)
 	expect_write(_metadata, self->fd, self->mem, 0, MEM_SIZE);
 }
 
+/* A range that has a small folio could have no large one. */
+TEST_F(huge, allocation_and_write_add_large_folios)
+{
+	u8 *buf = malloc(HUGE_SIZE);
+
+	memset(buf, 0x33, HUGE_SIZE);
+	kvm_fallocate(self->fd, FALLOC_FL_KEEP_SIZE, 0, HUGE_SIZE);
+	EXPECT_EQ(HUGE_SIZE, pwrite(self->fd, buf, HUGE_SIZE, HUGE_SIZE));
+	EXPECT_EQ(page_size, pwrite(self->fd, buf, page_size, 2 * HUGE_SIZE));
+	EXPECT_EQ(HUGE_PAGES, nr_present(self->fd, 2 * HUGE_SIZE, HUGE_SIZE));
+
+	READ_ONCE(self->mem[0]);
+	EXPECT_EQ(HUGE_SIZE, pmd_mapped(self->mem));
+	READ_ONCE(self->mem[HUGE_SIZE]);
+	EXPECT_EQ(2 * HUGE_SIZE, pmd_mapped(self->mem));
+	READ_ONCE(self->mem[2 * HUGE_SIZE]);
+	EXPECT_EQ(3 * HUGE_SIZE, pmd_mapped(self->mem));
+	free(buf);
+}
+
 /* What was there before must not be seen where the source ends. */
 TEST_F(huge, write_from_a_source_that_ends)
 {
@@ -497,6 +517,36 @@ TEST_F(huge, slot_that_is_not_aligned_has_single_pages)
 	EXPECT_EQ(before, nr_large_entries(self->vm));
 }
 
+/* The address in userspace does not matter. */
+TEST_F(huge, large_entries_need_addresses_that_match_offsets)
+{
+	size_t size = 2 * HUGE_SIZE, place = HUGE_SIZE + 5 * page_size;
+	int before = nr_large_entries(self->vm);
+	unsigned int i;
+
+	if (before < 0)
+		SKIP(return, "large entries of the guest do not show");
+
+	WRITE_ONCE(self->mem[HUGE_SIZE], 0);
+	ASSERT_EQ(HUGE_PAGES, nr_present(self->fd, HUGE_SIZE, HUGE_SIZE));
+	virt_map(self->vm, DATA_GPA, DATA_GPA, size / page_size);
+	for (i = 0; i < 8; i++) {
+		size_t gpa = i & 1 ? page_size : 0;
+		size_t offset = i & 2 ? page_size : 0;
+		u8 *mem = self->mem + (i & 4 ? page_size : 0);
+		u64 *word = (u64 *)(self->mem + offset + place - gpa);
+
+		vm_set_user_memory_region2(self->vm, DATA_SLOT, KVM_MEM_GUEST_MEMFD,
+					   DATA_GPA + gpa, size, mem, self->fd, offset);
+		WRITE_ONCE(*word, 0);
+		touch_as_guest(self->vcpu, DATA_GPA + place);
+		EXPECT_EQ(0x77, READ_ONCE(*word));
+		EXPECT_EQ(before + (gpa == offset), nr_large_entries(self->vm));
+		vm_set_user_memory_region2(self->vm, DATA_SLOT, KVM_MEM_GUEST_MEMFD,
+					   DATA_GPA + gpa, 0, mem, self->fd, offset);
+	}
+}
+
 TEST_F(huge, slot_that_ends_in_a_folio_has_single_pages_there)
 {
 	int before = nr_large_entries(self->vm);
@@ -520,6 +570,43 @@ TEST_F(huge, prefault_maps_folios)
 		vcpu_ioctl(self->vcpu, KVM_PRE_FAULT_MEMORY, &range);
 	EXPECT_EQ(before + NR_HUGE, nr_large_entries(self->vm));
 	EXPECT_TRUE(is_filled(self->mem, 0, MEM_SIZE));
+}
+
+static void *run_touch(void *vcpu)
+{
+	run_until_done(vcpu);
+	return NULL;
+}
+
+/* One of them adds the folio, and both find it. */
+TEST_F_TIMEOUT(huge, vcpus_touch_one_range, LONG_TIMEOUT)
+{
+	struct kvm_vcpu *vcpus[2] = { self->vcpu, vm_vcpu_add(self->vm, 1, NULL) };
+	int before = nr_large_entries(self->vm);
+	pthread_t threads[2];
+	unsigned int i, j;
+
+	add_slot(self->vm, self->fd, self->mem, 0, HUGE_SIZE);
+	for (i = 0; i < 20; i++) {
+		punch_hole(self->fd, 0, HUGE_SIZE);
+		drain_lru();
+		for (j = 0; j < 2; j++) {
+			vcpu_arch_set_entry_point(vcpus[j], guest_touch);
+			vcpu_args_set(vcpus[j], 1, DATA_GPA + (j + 3) * page_size);
+		}
+		for (j = 0; j < 2; j++)
+			pthread_create(&threads[j], NULL, run_touch, vcpus[j]);
+		for (j = 0; j < 2; j++)
+			pthread_join(threads[j], NULL);
+
+		EXPECT_EQ(0x77, READ_ONCE(*(u64 *)(self->mem + 3 * page_size)));
+		EXPECT_EQ(0x77, READ_ONCE(*(u64 *)(self->mem + 4 * page_size)));
+		EXPECT_TRUE(is_filled(self->mem, 0, 3 * page_size));
+		EXPECT_TRUE(is_filled(self->mem + 5 * page_size, 0,
+				      HUGE_SIZE - 5 * page_size));
+		if (nr_present(self->fd, 0, HUGE_SIZE) == HUGE_PAGES && before >= 0)
+			EXPECT_EQ(before + 1, nr_large_entries(self->vm));
+	}
 }
 
 static void ignore(int signal)
@@ -564,6 +651,35 @@ TEST_F(huge, guest_loses_the_mapping_of_a_folio_with_an_error)
 	EXPECT_EQ(EHWPOISON, errno);
 	kvm_close(pipefd[0]);
 	kvm_close(pipefd[1]);
+}
+
+/* Nobody has a reference: the folio is split, and one page of it is lost. */
+TEST_F(huge, memory_error_leaves_the_neighbours)
+{
+	size_t i, bad = 3;
+
+	if (variant->flags & GUEST_MEMFD_FLAG_NO_DIRECT_MAP)
+		SKIP(return, "nobody gets a reference to such memory");
+
+	add_slot(self->vm, self->fd, self->mem, 0, MEM_SIZE);
+	touch_huge(self->fd, self->mem);
+	touch_as_guest(self->vcpu, DATA_GPA + bad * page_size);
+	number_pages(self->mem, HUGE_SIZE, 0x1000);
+	poison(self->mem + bad * page_size);
+	for (i = 0; i < HUGE_PAGES; i++)
+		if (i != bad)
+			EXPECT_EQ(0x1000 + i, READ_ONCE(*(u64 *)(self->mem + i * page_size)));
+
+	touch_as_guest(self->vcpu, DATA_GPA + (bad + 1) * page_size);
+	vcpu_arch_set_entry_point(self->vcpu, guest_touch);
+	vcpu_args_set(self->vcpu, 1, DATA_GPA + bad * page_size);
+	EXPECT_EQ(-1, _vcpu_run(self->vcpu));
+	EXPECT_EQ(EHWPOISON, errno);
+
+	/* What has gone with a hole comes back as another page. */
+	punch_hole(self->fd, bad * page_size, page_size);
+	touch_as_guest(self->vcpu, DATA_GPA + bad * page_size);
+	EXPECT_EQ(0x77, READ_ONCE(*(u64 *)(self->mem + bad * page_size)));
 }
 
 /* The page that is about to have an error, or -1. */
@@ -710,6 +826,72 @@ TEST_F_TIMEOUT(huge, guest_does_not_keep_a_page_that_has_gone, LONG_TIMEOUT)
 	pthread_join(thread, NULL);
 	kvm_munmap(slot_mem, HUGE_SIZE);
 }
+
+#ifdef __x86_64__
+static void guest_expect(u64 gpa, u64 val)
+{
+	GUEST_ASSERT_EQ(READ_ONCE(*(u64 *)gpa), val);
+	GUEST_DONE();
+}
+
+static void expect_as_guest(struct kvm_vcpu *vcpu, u64 gpa, u64 val)
+{
+	vcpu_arch_set_entry_point(vcpu, guest_expect);
+	vcpu_args_set(vcpu, 2, gpa, val);
+	run_until_done(vcpu);
+}
+
+/* A page in the middle becomes shared, and private again. */
+static void convert_a_page(struct __test_metadata *_metadata, u64 flags)
+{
+	const struct vm_shape shape = {
+		.mode = VM_MODE_DEFAULT,
+		.type = KVM_X86_SW_PROTECTED_VM,
+	};
+	u8 *area = kvm_mmap(2 * HUGE_SIZE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	u8 *shared = (u8 *)align_up((unsigned long)area, HUGE_SIZE);
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	int before, fd;
+
+	vm = vm_create_shape_with_one_vcpu(shape, &vcpu, NULL);
+	fd = vm_create_guest_memfd(vm, HUGE_SIZE, flags | GMEM_HUGE);
+	add_slot(vm, fd, shared, 0, HUGE_SIZE);
+	vm_mem_set_private(vm, DATA_GPA, HUGE_SIZE);
+	before = nr_large_entries(vm);
+
+	touch_as_guest(vcpu, DATA_GPA + 5 * page_size);
+	EXPECT_EQ(HUGE_PAGES, nr_present(fd, 0, HUGE_SIZE));
+	if (before >= 0)
+		EXPECT_EQ(before + 1, nr_large_entries(vm));
+
+	vm_mem_set_shared(vm, DATA_GPA + 7 * page_size, page_size);
+	if (before >= 0)
+		EXPECT_EQ(before, nr_large_entries(vm));
+	touch_as_guest(vcpu, DATA_GPA + 7 * page_size);
+	EXPECT_EQ(0x77, READ_ONCE(*(u64 *)(shared + 7 * page_size)));
+	expect_as_guest(vcpu, DATA_GPA + 5 * page_size, 0x77);
+	expect_as_guest(vcpu, DATA_GPA + 6 * page_size, 0);
+
+	vm_mem_set_private(vm, DATA_GPA + 7 * page_size, page_size);
+	expect_as_guest(vcpu, DATA_GPA + 7 * page_size, 0);
+	expect_as_guest(vcpu, DATA_GPA + 5 * page_size, 0x77);
+
+	kvm_close(fd);
+	kvm_vm_free(vm);
+	kvm_munmap(area, 2 * HUGE_SIZE);
+}
+
+TEST(private_memory_is_converted_in_part)
+{
+	if (!(kvm_check_cap(KVM_CAP_VM_TYPES) & BIT(KVM_X86_SW_PROTECTED_VM)))
+		SKIP(return, "there are no such VMs");
+
+	convert_a_page(_metadata, 0);
+	convert_a_page(_metadata, GUEST_MEMFD_FLAG_NO_DIRECT_MAP);
+}
+#endif
 
 TEST(flag_goes_with_all_others)
 {

@@ -27,10 +27,14 @@
 #define CLOCK_GPA	((gpa_t)SZ_4G)
 #define CLOCK_PAGES	2
 
-/* Until it is told to stop, the guest reports what its clock at @gpa says, if any. */
+/*
+ * Until it is told to stop, the guest reports what its clock at @gpa says, if any.  It
+ * reads @touch before, if that is not 0.
+ */
 struct clock_args {
 	u64 msr;
 	u64 gpa;
+	u64 touch;
 };
 
 static struct clock_args args;
@@ -46,6 +50,8 @@ static void guest_code(void)
 		if (a.msr != last_msr)
 			wrmsr(MSR_KVM_SYSTEM_TIME_NEW, a.msr);
 		last_msr = a.msr;
+		if (a.touch)
+			READ_ONCE(*(u64 *)a.touch);
 		pvti = (void *)a.gpa;
 		if (!pvti) {
 			GUEST_SYNC(0);
@@ -67,6 +73,7 @@ FIXTURE(clock) {
 FIXTURE_VARIANT(clock) {
 	u64 flags;
 	bool mapped;
+	bool huge;
 };
 
 FIXTURE_VARIANT_ADD(clock, plain) {
@@ -85,6 +92,14 @@ FIXTURE_VARIANT_ADD(clock, no_direct_map_no_user_mapping) {
 	.mapped = false,
 };
 
+/* The page of the clock can be mapped together with its neighbours. */
+FIXTURE_VARIANT_ADD(clock, no_direct_map_huge) {
+	.flags = GMEM_SHARED | GUEST_MEMFD_FLAG_NO_DIRECT_MAP |
+		 GUEST_MEMFD_FLAG_ALLOW_HUGE,
+	.mapped = true,
+	.huge = true,
+};
+
 static void set_slot(struct kvm_vm *vm, size_t size, void *mem, int fd)
 {
 	vm_set_user_memory_region2(vm, CLOCK_SLOT, KVM_MEM_GUEST_MEMFD, CLOCK_GPA,
@@ -93,8 +108,11 @@ static void set_slot(struct kvm_vm *vm, size_t size, void *mem, int fd)
 
 FIXTURE_SETUP(clock)
 {
+	if ((kvm_check_cap(KVM_CAP_GUEST_MEMFD_FLAGS) & variant->flags) != variant->flags)
+		SKIP(return, "no such guest_memfd");
+
 	self->vm = vm_create_with_one_vcpu(&self->vcpu, guest_code);
-	self->size = CLOCK_PAGES * getpagesize();
+	self->size = variant->huge ? SZ_2M : CLOCK_PAGES * getpagesize();
 	self->fd = vm_create_guest_memfd(self->vm, self->size, variant->flags);
 	self->mem = kvm_mmap(self->size, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd);
 	set_slot(self->vm, self->size, variant->mapped ? self->mem : NULL, self->fd);
@@ -123,11 +141,11 @@ static u64 get_clock(struct kvm_vm *vm)
 	return data.clock;
 }
 
-static u64 run_guest(struct kvm_vcpu *vcpu, u64 msr, u64 gpa)
+static u64 __run_guest(struct kvm_vcpu *vcpu, u64 msr, u64 gpa, u64 touch)
 {
 	struct ucall uc;
 
-	args = (struct clock_args) { msr, gpa };
+	args = (struct clock_args) { msr, gpa, touch };
 	sync_global_to_guest(vcpu->vm, args);
 	vcpu_run(vcpu);
 	switch (get_ucall(vcpu, &uc)) {
@@ -138,6 +156,11 @@ static u64 run_guest(struct kvm_vcpu *vcpu, u64 msr, u64 gpa)
 	default:
 		TEST_FAIL("Unexpected exit: %s", exit_reason_str(vcpu->run->exit_reason));
 	}
+}
+
+static u64 run_guest(struct kvm_vcpu *vcpu, u64 msr, u64 gpa)
+{
+	return __run_guest(vcpu, msr, gpa, 0);
 }
 
 static u64 run_clock(struct kvm_vcpu *vcpu, u64 gpa)
@@ -313,6 +336,25 @@ TEST_F(clock, is_in_a_page_that_another_vcpu_accesses)
 	run_without_clock(other, gpa);
 	EXPECT_CLOCK_AT(CLOCK_GPA);
 	EXPECT_VCPU_CLOCK_AT(other, gpa);
+}
+
+/* An access to a neighbour may map the page of the clock as well. */
+TEST_F(clock, is_next_to_a_page_that_the_guest_accesses)
+{
+	u64 before, now;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		run_without_clock(self->vcpu, CLOCK_GPA);
+		before = get_clock(self->vm);
+		now = __run_guest(self->vcpu, CLOCK_GPA | KVM_MSR_ENABLED, CLOCK_GPA,
+				  CLOCK_GPA + getpagesize());
+		EXPECT_LE(before, now);
+		EXPECT_LE(now, get_clock(self->vm));
+
+		punch(self->fd, self->size);
+		set_clock(self->vm, i * 1000 * NSEC_PER_SEC);
+	}
 }
 
 TEST_F(clock, runs_in_a_new_slot)
