@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# liboffmap and the offmap command as built for arm64: their unit tests, and a small
-# VMM, which offmap audit judges.
+# liboffmap and the offmap command as built for arm64: their unit tests, and small VMMs under
+# offmap run, which offmap audit judges.
 set -euo pipefail
 export ARCH=arm64
 # shellcheck source-path=SCRIPTDIR source=../lib.sh

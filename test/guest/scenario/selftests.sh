@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# KVM's selftests on memory out of the direct map.  This kernel has all they
-# need, so a skip means that something is broken.
+# KVM's selftests on memory out of the direct map, and those of what "offmap run" needs of
+# seccomp.  This kernel has all they need, so a skip means that something is broken.
 #
 # Arguments: "core" for the tests of the flag alone, "there" for those of them that a step
 # of the series has already; "short" after these, or alone, for a slow machine: what goes on
 # for a time does so for a second, or is left out; "brief" for that of one test,
 # guest_memfd_write_stress_test.
-# Selftests: kvm
+# Selftests: kvm seccomp
 # shellcheck source=/dev/null
 . /tap.sh
 
@@ -128,5 +128,11 @@ if [ -z "$how" ]; then
 		t "kvm: memslot_modification_stress_test -s $type" \
 			must ./memslot_modification_stress_test -b 4M -v 2 -i 20 -s $type
 	done
+	if [ -d /seccomp ]; then
+		cd /seccomp || exit 1
+		for test in wait_killable_pre_notification wait_killable wait_killable_fatal; do
+			t "seccomp: $test" must ./seccomp_bpf -t "user_notification_$test"
+		done
+	fi
 fi
 plan
