@@ -886,7 +886,7 @@ static void convert_a_page(struct __test_metadata *_metadata, u64 flags)
 TEST(private_memory_is_converted_in_part)
 {
 	if (!(kvm_check_cap(KVM_CAP_VM_TYPES) & BIT(KVM_X86_SW_PROTECTED_VM)))
-		SKIP(return, "there are no such VMs");
+		SKIP(return, "KVM_X86_SW_PROTECTED_VM is not available");
 
 	convert_a_page(_metadata, 0);
 	convert_a_page(_metadata, GUEST_MEMFD_FLAG_NO_DIRECT_MAP);
