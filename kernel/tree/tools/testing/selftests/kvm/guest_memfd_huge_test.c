@@ -581,14 +581,17 @@ static void *run_touch(void *vcpu)
 /* One of them adds the folio, and both find it. */
 TEST_F_TIMEOUT(huge, vcpus_touch_one_range, LONG_TIMEOUT)
 {
-	struct kvm_vcpu *vcpus[2] = { self->vcpu, vm_vcpu_add(self->vm, 1, NULL) };
-	int before = nr_large_entries(self->vm);
+	struct kvm_vcpu *vcpus[2];
+	struct kvm_vm *vm = vm_create_with_vcpus(2, NULL, vcpus);
+	int fd = vm_create_guest_memfd(vm, HUGE_SIZE, variant->flags);
+	u8 *mem = map_gmem(fd, HUGE_SIZE);
+	int before = nr_large_entries(vm);
 	pthread_t threads[2];
 	unsigned int i, j;
 
-	add_slot(self->vm, self->fd, self->mem, 0, HUGE_SIZE);
+	add_slot(vm, fd, mem, 0, HUGE_SIZE);
 	for (i = 0; i < 20; i++) {
-		punch_hole(self->fd, 0, HUGE_SIZE);
+		punch_hole(fd, 0, HUGE_SIZE);
 		drain_lru();
 		for (j = 0; j < 2; j++) {
 			vcpu_arch_set_entry_point(vcpus[j], guest_touch);
@@ -599,14 +602,17 @@ TEST_F_TIMEOUT(huge, vcpus_touch_one_range, LONG_TIMEOUT)
 		for (j = 0; j < 2; j++)
 			pthread_join(threads[j], NULL);
 
-		EXPECT_EQ(0x77, READ_ONCE(*(u64 *)(self->mem + 3 * page_size)));
-		EXPECT_EQ(0x77, READ_ONCE(*(u64 *)(self->mem + 4 * page_size)));
-		EXPECT_TRUE(is_filled(self->mem, 0, 3 * page_size));
-		EXPECT_TRUE(is_filled(self->mem + 5 * page_size, 0,
-				      HUGE_SIZE - 5 * page_size));
-		if (nr_present(self->fd, 0, HUGE_SIZE) == HUGE_PAGES && before >= 0)
-			EXPECT_EQ(before + 1, nr_large_entries(self->vm));
+		EXPECT_EQ(0x77, READ_ONCE(*(u64 *)(mem + 3 * page_size)));
+		EXPECT_EQ(0x77, READ_ONCE(*(u64 *)(mem + 4 * page_size)));
+		EXPECT_TRUE(is_filled(mem, 0, 3 * page_size));
+		EXPECT_TRUE(is_filled(mem + 5 * page_size, 0, HUGE_SIZE - 5 * page_size));
+		if (nr_present(fd, 0, HUGE_SIZE) == HUGE_PAGES && before >= 0)
+			EXPECT_EQ(before + 1, nr_large_entries(vm));
 	}
+
+	kvm_munmap(mem, HUGE_SIZE);
+	kvm_close(fd);
+	kvm_vm_free(vm);
 }
 
 static void ignore(int signal)
