@@ -87,8 +87,8 @@ static bool same_file(pid_t pid, int fd, int ours)
 	return !syscall(SYS_kcmp, getpid(), pid, KCMP_FILE, ours, fd);
 }
 
-/* Does the VMM have a descriptor of this VM?  If that is unknown, yes. */
-static bool is_open(const struct memory *memory, const struct vm *vm)
+/* Has the process a descriptor of this VM, or of any if that is NULL?  If that is unknown, yes. */
+static bool has_open(pid_t process, const struct vm *vm)
 {
 	char path[64], link[32];
 	struct dirent *entry;
@@ -96,17 +96,22 @@ static bool is_open(const struct memory *memory, const struct vm *vm)
 	ssize_t length;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", memory->vmm);
+	snprintf(path, sizeof(path), "/proc/%d/fd", process);
 	dir = opendir(path);
 	if (!dir)
 		return true;
 	while (!found && (entry = readdir(dir))) {
 		length = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link));
 		found = length == 17 && !memcmp(link, "anon_inode:kvm-vm", 17) &&
-			same_file(memory->vmm, atoi(entry->d_name), vm->fd);
+			(!vm || same_file(process, atoi(entry->d_name), vm->fd));
 	}
 	closedir(dir);
 	return found;
+}
+
+bool serve_has_open_vm(pid_t process)
+{
+	return has_open(process, NULL);
 }
 
 bool serve_has_anything(const struct memory *memory)
@@ -120,7 +125,7 @@ void serve_look(struct memory *memory)
 
 	for (struct vm *vm = memory->model.vms; vm; vm = next) {
 		next = vm->next;
-		if (!is_open(memory, vm))
+		if (!has_open(memory->vmm, vm))
 			forget_vm(memory, vm);
 	}
 	if (memory->model.blocks.nr)

@@ -29,6 +29,9 @@ bool serve_is_check_extension(const struct seccomp_notif *call);
 enum served serve_call(struct memory *memory, int listener, const struct seccomp_notif *call,
 		       int64_t *ret_result);
 
+/* Has the process a descriptor of a VM?  If that is unknown, yes. */
+bool serve_has_open_vm(pid_t process);
+
 /* Are there VMs or blocks, which the VMM can close or unmap without a call to us? */
 bool serve_has_anything(const struct memory *memory);
 void serve_look(struct memory *memory);

@@ -3,7 +3,6 @@
  * One thread serves all calls that the filter asks for, in all processes of the VMM.  So
  * nothing here needs a lock.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/seccomp.h>
@@ -226,34 +225,12 @@ static void say_no_vm(const char *when)
 	said_no_vm = true;
 }
 
-/* Has the process a VM now? */
-static bool has_vm(pid_t process)
-{
-	struct dirent *entry;
-	bool found = false;
-	char path[64];
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", process);
-	dir = opendir(path);
-	if (!dir)
-		return true;
-	while (!found && (entry = readdir(dir))) {
-		char link[32] = "";
-
-		found = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1) > 0 &&
-			!strcmp(link, "anon_inode:kvm-vm");
-	}
-	closedir(dir);
-	return found;
-}
-
 /* A VMM ends with status 0: was there a guest? */
 static void serve_exit(const struct seccomp_notif *call)
 {
 	pid_t vmm = process_of(call->pid);
 
-	if (vmm != run.launched || had_vm || (asked_for_vm && has_vm(vmm))) {
+	if (vmm != run.launched || had_vm || (asked_for_vm && serve_has_open_vm(vmm))) {
 		let_through(call);
 		return;
 	}
