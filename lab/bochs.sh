@@ -24,17 +24,17 @@ BOCHS_IPS=40000000
 #   reboot=t       a reset would boot again, a triple fault ends Bochs
 BOCHS_PARAMS="kvm_intel.enable_apicv=0 noinvpcid idle=halt tsc=reliable tsc_early_khz=$((BOCHS_IPS / 1000)) reboot=t"
 
-# bochs_options OPTIONS: takes VENDOR and what else lab/boot was given.
+# bochs_options VENDOR OPTIONS: the letters of all options that lab/boot was given
 bochs_options() {
-	case $VENDOR in
+	case $1 in
 	intel) MODEL=corei7_skylake_x ;;
 	amd) MODEL=ryzen ;;
-	*) die "lab/boot: -b $VENDOR: Bochs has processors of intel and amd here" ;;
+	*) die "lab/boot: -b $1: Bochs has processors of intel and amd here" ;;
 	esac
 	[ "$ARCH" = x86_64 ] || die "lab/boot: -b: Bochs is x86, ARCH is $ARCH"
-	[[ ! $1 =~ [qrspI1] ]] ||
+	[[ ! $2 =~ [qrspI1] ]] ||
 		die "lab/boot: -b and -${BASH_REMATCH[0]}: Bochs has nothing of that kind"
-	if [[ $1 != *c* ]]; then CPUS=1; fi
+	if [[ $2 != *c* ]]; then CPUS=1; fi
 	[[ $CPUS =~ ^[1-9][0-9]*$ ]] || die "lab/boot: -b and -c $CPUS: Bochs takes a number of CPUs"
 	[[ $MEM =~ ^[1-9][0-9]*[MG]?$ ]] || die "lab/boot: -b and -m $MEM: Bochs takes so many M or G"
 	# one thread emulates all CPUs, so that no interrupt is lost
