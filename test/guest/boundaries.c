@@ -21,6 +21,9 @@
  *	such memory is charged to the memory cgroup, as long as it lives
  * boundaries holes KIND MIB CGROUP
  *	pages that its mapping keeps for itself are charged, until the mapping is gone
+ * boundaries spares KIND MIB
+ *	a task gets MIB of anonymous memory though files keep blocks that they do not
+ *	use; the caller sets a limit at which one of the two has to go
  * boundaries memlock
  *	RLIMIT_MEMLOCK bounds memfd_secret, and does not bound guest_memfd
  * boundaries mapped
@@ -55,6 +58,10 @@
 #define OFFLINE_PAGES (3UL << 16)
 #define CANDIDATES 4
 #define LIVES 4
+#define BLOCK_PAGES 512
+/* Files that are large enough to own blocks. */
+#define SPARES 16
+#define SPARE_PAGES (4UL * BLOCK_PAGES)
 
 static int claim(bool holds, const char *what)
 {
@@ -479,6 +486,32 @@ static int holes(const struct mem_kind *kind, size_t nr_pages, const char *cgrou
 	return wrong | claim(after < slack, "and uncharged");
 }
 
+/* Files each keep a block of which no page is in use, until others need it. */
+static int spares(const struct mem_kind *kind, size_t size)
+{
+	static struct mem mem[SPARES];
+	long before = vmstat("nr_nodirmap_holes"), kept;
+	char *map;
+
+	for (size_t i = 0; i < SPARES; i++)
+		if (mem_open(&mem[i], kind, SPARE_PAGES) || mem_populate(&mem[i]) ||
+		    mem_punch(&mem[i], 0, SPARE_PAGES))
+			return 2;
+
+	kept = vmstat("nr_nodirmap_holes") - before;
+	printf("%d files keep %ld pages that they do not use\n", SPARES, kept);
+	if (claim(kept >= SPARES * BLOCK_PAGES, "each has a block"))
+		return 1;
+
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map == MAP_FAILED)
+		return 2;
+	memset(map, 1, size);
+	kept = vmstat("nr_nodirmap_holes") - before;
+	printf("they keep %ld now\n", kept);
+	return claim(kept < SPARES * BLOCK_PAGES, "they gave blocks up, and nobody was killed");
+}
+
 static void touch_all(const char *kind, size_t nr_pages)
 {
 	struct mem mem;
@@ -527,7 +560,8 @@ static int usage(void)
 		"       boundaries busy|offline KIND\n"
 		"       boundaries bind|prefer KIND NODE\n"
 		"       boundaries interleave KIND\n"
-		"       boundaries charge KIND MIB CGROUP\n"
+		"       boundaries charge|holes KIND MIB CGROUP\n"
+		"       boundaries spares KIND MIB\n"
 		"       boundaries memlock|mapped\n"
 		"kinds: %s\n", mem_kind_names());
 	return 2;
@@ -553,6 +587,8 @@ static int of_kind(int argc, char **argv, const struct mem_kind *kind)
 		return charge(kind, (number << 20) / MEM_PAGE, argv[4]);
 	if (argc == 5 && !strcmp(argv[1], "holes") && number)
 		return holes(kind, (number << 20) / MEM_PAGE, argv[4]);
+	if (argc == 4 && !strcmp(argv[1], "spares") && number)
+		return spares(kind, number << 20);
 	return usage();
 }
 

@@ -141,6 +141,8 @@ for kind in plain gmem_mmap; do
 	t "memcg: the limit holds for $kind" limit_holds $kind
 done
 t "memcg: what a mapping keeps is charged" in_cgroup max boundaries holes gmem_mmap 64 $CGROUP
+t "memcg: blocks that are not in use go before a task does" \
+	in_cgroup 67108864 boundaries spares gmem_mmap 48
 t "RLIMIT_MEMLOCK is for memfd_secret only" boundaries memlock
 t "suspend: as far as the last CPU" boundaries around gmem_mmap 64 -- \
 	sh -c "echo core >/sys/power/pm_test && echo mem >/sys/power/state"

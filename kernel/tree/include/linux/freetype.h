@@ -55,14 +55,18 @@ enum migratetype {
 static_assert((int)FREETYPE_NODIRMAP >= (int)MIGRATE_TYPES);
 
 /*
- * The flags that a freetype can have, and the number of free lists of an order.
+ * The flags that a freetype can have, the number of freetypes that have a free
+ * list, and the number of places for such lists.  Places without a freetype cost
+ * some bytes, and save instructions: the value of a freetype is that of its place.
  */
 #ifdef CONFIG_NODIRMAP_BLOCKS
 #define FREETYPE_FLAGS		FREETYPE_NODIRMAP
 #define NR_FREETYPES		(MIGRATE_TYPES + 1)
+#define NR_FREE_LISTS		(FREETYPE_NODIRMAP + 1)
 #else
 #define FREETYPE_FLAGS		0u
 #define NR_FREETYPES		MIGRATE_TYPES
+#define NR_FREE_LISTS		MIGRATE_TYPES
 #endif
 
 /**
@@ -164,34 +168,39 @@ static __always_inline bool freetype_is_pcptype(freetype_t freetype)
 	return freetype.v < MIGRATE_PCPTYPES;
 }
 
-/* freetype_index() for a freetype that is known to have a list */
-static __always_inline int __freetype_index(freetype_t freetype)
+/**
+ * freetype_list - the place of a free list
+ * @freetype: The freetype, which must have a list.
+ *
+ * Return: Index in the array of an order's free lists, below NR_FREE_LISTS.
+ */
+static __always_inline unsigned int freetype_list(freetype_t freetype)
 {
-	return freetype_flags(freetype) ? MIGRATE_TYPES :
-					  freetype_migratetype(freetype);
+	return freetype.v;
 }
 
 /**
- * freetype_index - the index of a free list
+ * freetype_index - the index of a freetype
  * @freetype: The freetype.
  *
- * The indexes are dense.  A freetype without flags has its migratetype for an
- * index, and MIGRATE_TYPES is that of MIGRATE_UNMOVABLE with FREETYPE_NODIRMAP.
+ * The indexes are dense, to go through all freetypes.  A freetype without flags has
+ * its migratetype for an index, and MIGRATE_TYPES is that of MIGRATE_UNMOVABLE with
+ * FREETYPE_NODIRMAP.
  *
  * Return: Index below NR_FREETYPES, or -1 if @freetype has no list.
  */
 static __always_inline int freetype_index(freetype_t freetype)
 {
-	if (freetype_flags(freetype) &&
-	    freetype_migratetype(freetype) != MIGRATE_UNMOVABLE)
-		return -1;
+	if (!freetype_flags(freetype))
+		return freetype_migratetype(freetype);
 
-	return __freetype_index(freetype);
+	return freetype_migratetype(freetype) == MIGRATE_UNMOVABLE ?
+	       MIGRATE_TYPES : -1;
 }
 
 /**
- * freetype_from_index - the freetype of a free list
- * @index: Index of the list, below NR_FREETYPES.
+ * freetype_from_index - the freetype of an index
+ * @index: The index, below NR_FREETYPES.
  *
  * Return: The freetype of which @index is the index.
  */

@@ -61,6 +61,9 @@
  */
 #define BLOCK_SIZE_LIMIT SZ_64M
 
+/* How long the OOM killer waits for blocks that are on their way, at most. */
+#define RETURN_TICKS	(HZ / 10 + 1)
+
 /* Free blocks that stay for the next owner, at most, and how they go. */
 #define RESERVE_BLOCKS	8
 #define TRIM_INTERVAL	HZ
@@ -85,16 +88,25 @@ static DECLARE_BITMAP(zapped, MAX_NUMNODES * MAX_NR_ZONES);
  * @nid: The node.
  * @pause: How long to leave the lists of CPUs alone, in jiffies; 0 at first.
  * @again: When to drain them again.
+ * @returning: Blocks that tasks have taken from the free lists, to put them back.
  */
 struct trimmer {
 	struct delayed_work work;
 	int nid;
 	unsigned long pause;
 	unsigned long again;
+	atomic_t returning;
 };
 
 /* By node: to clear blocks takes long after a large guest, and one CPU a node is fair. */
 static struct trimmer *trimmers;
+
+/* Blocks of the node of @zone that are on no free list for a moment. */
+VISIBLE_IF_KUNIT atomic_t *nodirmap_returning(struct zone *zone)
+{
+	return &trimmers[zone_to_nid(zone)].returning;
+}
+
 static struct workqueue_struct *trim_wq;
 /* Tasks that wait for trim() to stop, and do its work meanwhile. */
 static atomic_t trim_stops;
@@ -518,6 +530,7 @@ static unsigned int give_back(struct zone *zone, struct list_head *blocks)
 			nodirmap_put_block(zone, page);
 		else
 			err = give_back_one(zone, page);
+		atomic_dec(nodirmap_returning(zone));
 		trace_mm_nodirmap_block_return(zone, page_to_pfn(page), err);
 		if (!err) {
 			count_vm_event(NODIRMAP_BLOCK_RETURN);
@@ -538,6 +551,7 @@ static void take_nodirmap(struct zone *zone, struct list_head *blocks,
 
 		if (!page)
 			break;
+		atomic_inc(nodirmap_returning(zone));
 		list_add_tail(&page->buddy_list, blocks);
 	}
 }
@@ -579,21 +593,36 @@ bool __nodirmap_return(struct zone *zone, unsigned int order, gfp_t gfp,
 	return return_blocks(zone, 1);
 }
 
+/* Return: whether other tasks put blocks back, which the zone has soon. */
+static bool wait_for_returning(struct zone *zone)
+{
+	atomic_t *returning = nodirmap_returning(zone);
+	unsigned int ticks = RETURN_TICKS;
+
+	if (!atomic_read(returning))
+		return false;
+
+	while (atomic_read(returning) && ticks-- && !fatal_signal_pending(current))
+		schedule_timeout_killable(1);
+	return true;
+}
+
 /**
- * __nodirmap_return_last - put all free blocks back before the OOM killer runs
+ * __nodirmap_return_last - put free blocks back before the OOM killer runs
  * @gfp: What the request allows that has found no memory.
  * @ac: Its context.
  *
  * Looks at the zones that the request may use.  So blocks of other nodes do not
- * postpone the OOM killer, and their users do not lose them.
+ * postpone the OOM killer, and their users do not lose them.  Blocks that other tasks
+ * have taken to put them back are waited for, but not for long.
  *
  * Context: Process context, may sleep, interrupts enabled.
  * Return: true if it is worth looking again.
  */
 bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac)
 {
+	bool drained = false, returning = false;
 	unsigned int returned = 0;
-	bool drained = false;
 	struct zoneref *z;
 	struct zone *zone;
 
@@ -608,7 +637,7 @@ bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac)
 		    !cpuset_zone_allowed(zone, gfp))
 			continue;
 
-		nodirmap_release_idle(zone_to_nid(zone));
+		nodirmap_release_idle(zone_to_nid(zone), NULL);
 
 		/* A page on a list of a CPU keeps its block from being whole. */
 		if (!drained)
@@ -618,8 +647,9 @@ bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac)
 		while (!fatal_signal_pending(current) &&
 		       (nr = return_blocks(zone, BATCH)))
 			returned += nr;
+		returning |= wait_for_returning(zone);
 	}
-	return returned;
+	return returned || returning;
 }
 
 /**
@@ -700,7 +730,7 @@ void nodirmap_return_all(struct zone *zone)
 	stop_trim();
 	/* A folio that waits for the LRU keeps its block from being whole. */
 	lru_add_drain_all();
-	nodirmap_release_idle(NUMA_NO_NODE);
+	nodirmap_release_idle(NUMA_NO_NODE, NULL);
 	drain_all_pages(zone);
 	for_each_populated_zone(z) {
 		unsigned long nr = zone_page_state(z, NR_NODIRMAP) >> pageblock_order;
@@ -743,8 +773,10 @@ static void take_nodirmap_at(struct zone *zone, struct page *page,
 	if (!page_is_nodirmap(page))
 		return;
 	page = rmqueue_free_pageblock(zone, page, &order);
-	for (i = 0; page && i < 1 << (order - pageblock_order); i++)
+	for (i = 0; page && i < 1 << (order - pageblock_order); i++) {
+		atomic_inc(nodirmap_returning(zone));
 		list_add_tail(&page[i << pageblock_order].buddy_list, blocks);
+	}
 }
 
 /**
@@ -773,7 +805,7 @@ void __nodirmap_return_range(unsigned long start_pfn, unsigned long end_pfn)
 		if (!stopped) {
 			stop_trim();
 			lru_add_drain_all();
-			nodirmap_release_idle(NUMA_NO_NODE);
+			nodirmap_release_idle(NUMA_NO_NODE, NULL);
 			drain_all_pages(page_zone(page));
 			stopped = true;
 		}

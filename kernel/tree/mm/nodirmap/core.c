@@ -13,9 +13,9 @@
  * removed it from the mapping.  No spinlock can be held at either point, as page
  * tables may have to be split and every CPU has to be flushed.
  *
- * Folios of page blocks outside the direct map, see blocks.c, are cleared when
- * they enter a mapping, and are freed as they are: their next owner clears them
- * before it can read them.  All others leave the direct map one by one, and are
+ * Folios of page blocks outside the direct map, see blocks.c, are clear before a
+ * mapping lets others reach them, and are freed as they are: their next owner clears
+ * them before it can read them.  All others leave the direct map one by one, and are
  * clear when they come back.  With a mermap both are cleared outside the direct
  * map, so that data of an owner is never readable through it.
  */

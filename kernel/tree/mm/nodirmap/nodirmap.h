@@ -143,6 +143,7 @@ void nodirmap_return_all(struct zone *zone);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 long nodirmap_count_used(void);
+atomic_t *nodirmap_returning(struct zone *zone);
 #endif
 
 /* owner.c */
@@ -154,7 +155,7 @@ bool __nodirmap_take_back(struct page *page, unsigned int order);
 bool __nodirmap_add_to_run(struct nodirmap_run *run, struct page *page,
 			   unsigned int order);
 void __nodirmap_end_run(struct nodirmap_run *run);
-unsigned int nodirmap_release_idle(int nid);
+unsigned int nodirmap_release_idle(int nid, struct mem_cgroup *memcg);
 unsigned long nodirmap_count_holes(void);
 
 #if IS_ENABLED(CONFIG_KUNIT)
@@ -234,6 +235,11 @@ static inline bool __nodirmap_add_to_run(struct nodirmap_run *run,
 
 static inline void __nodirmap_end_run(struct nodirmap_run *run) { }
 
+static inline unsigned int nodirmap_release_idle(int nid, struct mem_cgroup *memcg)
+{
+	return 0;
+}
+
 static inline unsigned long nodirmap_count_holes(void)
 {
 	return 0;
@@ -263,19 +269,20 @@ static inline bool nodirmap_allowed(gfp_t *gfp, unsigned int order,
 				    unsigned int alloc_flags, int *nid,
 				    nodemask_t *nodemask)
 {
-	gfp_t restricted_gfp = *gfp;
-	int restricted_nid = *nid;
-	bool allowed;
+	if (unlikely(alloc_flags & ALLOC_UNMAPPED)) {
+		/* Copies, so that other requests keep theirs in registers. */
+		gfp_t restricted_gfp = *gfp;
+		int restricted_nid = *nid;
+		bool allowed;
 
-	if (likely(!(alloc_flags & ALLOC_UNMAPPED)))
-		return true;
+		allowed = __nodirmap_allowed(&restricted_gfp, order, alloc_flags,
+					     &restricted_nid, nodemask);
+		*gfp = restricted_gfp;
+		*nid = restricted_nid;
+		return allowed;
+	}
 
-	/* Copies, so that other requests keep theirs in registers. */
-	allowed = __nodirmap_allowed(&restricted_gfp, order, alloc_flags,
-				     &restricted_nid, nodemask);
-	*gfp = restricted_gfp;
-	*nid = restricted_nid;
-	return allowed;
+	return true;
 }
 
 /* No page for a request: try again if it wanted one from outside the map. */
@@ -305,6 +312,12 @@ static inline bool nodirmap_return_last(gfp_t gfp, const struct alloc_context *a
 static inline bool nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx)
 {
 	return nodirmap_enabled() && __nodirmap_reclaim(pgdat, highest_zoneidx);
+}
+
+/* A cgroup is at its limit: try again if mappings give up memory that it pays for. */
+static inline bool nodirmap_release_charged(struct mem_cgroup *memcg)
+{
+	return nodirmap_enabled() && nodirmap_release_idle(NUMA_NO_NODE, memcg);
 }
 
 /* Pages are free, and are not the page allocator's if a mapping owns their block. */

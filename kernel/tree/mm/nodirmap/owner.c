@@ -339,6 +339,9 @@ static void release_block(struct nodirmap_block *block)
 	xa_unlock_irqrestore(&records, flags);
 
 	nodirmap_put_block(zone, page);
+	/* kswapd can put it back, though it found nothing to reclaim before. */
+	if (kswapd_test_hopeless(zone->zone_pgdat))
+		kswapd_clear_hopeless(zone->zone_pgdat, KSWAPD_CLEAR_HOPELESS_OTHER);
 	kfree_rcu(block, rcu);
 	if (is_due(owner->blocks))
 		settle(owner->blocks);
@@ -854,6 +857,17 @@ void nodirmap_close_blocks(struct nodirmap_blocks *blocks)
 	}
 }
 
+static bool is_charged_to(struct nodirmap_block *block, struct mem_cgroup *memcg)
+{
+#ifdef CONFIG_MEMCG
+	struct obj_cgroup *objcg = block->owner->blocks->objcg;
+
+	return objcg && mem_cgroup_is_descendant(obj_cgroup_memcg(objcg), memcg);
+#else
+	return false;
+#endif
+}
+
 /* Return: whether all of the block is free, and nobody has it any more. */
 static bool take_from_owner(struct nodirmap_block *block)
 {
@@ -878,13 +892,14 @@ static bool take_from_owner(struct nodirmap_block *block)
 /**
  * nodirmap_release_idle - have mappings release the blocks that they do not use
  * @nid: On this node, or NUMA_NO_NODE for all.
+ * @memcg: Those that are charged to this cgroup or to one below it, or NULL for all.
  *
  * A mapping keeps a block of which no page is in use.  Others need the memory now.
  *
  * Context: Any but NMI.
  * Return: How many blocks are free for others.
  */
-unsigned int nodirmap_release_idle(int nid)
+unsigned int nodirmap_release_idle(int nid, struct mem_cgroup *memcg)
 {
 	struct nodirmap_block *block;
 	unsigned long index;
@@ -894,6 +909,8 @@ unsigned int nodirmap_release_idle(int nid)
 
 	xa_for_each(&records, index, block) {
 		if (nid != NUMA_NO_NODE && nid != page_to_nid(block->page))
+			continue;
+		if (memcg && !is_charged_to(block, memcg))
 			continue;
 		if (!take_from_owner(block))
 			continue;

@@ -24,8 +24,12 @@ static freetype_t nodirmap(int migratetype)
 
 static void freetype_from_index_is_inverse(struct kunit *test)
 {
-	for (int idx = 0; idx < NR_FREETYPES; idx++)
-		KUNIT_EXPECT_EQ(test, freetype_index(freetype_from_index(idx)), idx);
+	for (int idx = 0; idx < NR_FREETYPES; idx++) {
+		freetype_t freetype = freetype_from_index(idx);
+
+		KUNIT_EXPECT_EQ(test, freetype_index(freetype), idx);
+		KUNIT_EXPECT_LT(test, freetype_list(freetype), NR_FREE_LISTS);
+	}
 }
 
 /* Tools that read the lists of a dump rely on it */
@@ -35,6 +39,7 @@ static void freetype_without_flags_is_migratetype(struct kunit *test)
 		freetype_t freetype = make_freetype(mt, 0);
 
 		KUNIT_EXPECT_EQ(test, freetype_index(freetype), mt);
+		KUNIT_EXPECT_EQ(test, freetype_list(freetype), mt);
 		KUNIT_EXPECT_EQ(test, freetype_migratetype(freetype), mt);
 		KUNIT_EXPECT_EQ(test, freetype_flags(freetype), 0);
 	}

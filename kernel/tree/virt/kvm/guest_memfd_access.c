@@ -293,6 +293,7 @@ ssize_t kvm_gmem_write_iter(struct kiocb *iocb, struct iov_iter *from)
  * * -ENOENT - the page is a hole
  * * -EHWPOISON - the page has a memory error
  * * -EFAULT - the file is closed, or there is no mermap
+ * * -EINVAL - there is no mermap to clear the page with
  */
 void *kvm_gmem_map(struct kvm_memory_slot *slot, gfn_t gfn, struct kvm_gmem_map *map)
 {

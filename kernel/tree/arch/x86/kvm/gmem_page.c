@@ -22,19 +22,28 @@
 /*
  * kvm_gmem_page_unmap() cannot sleep: note its mappings before they are made.  A
  * page that has left its file meanwhile is invalidated.
+ *
+ * Userspace may close the file at any time.  While a folio is locked and in the file,
+ * neither the mapping nor its marks go.
  */
 static bool note_mappings(struct page *page)
 {
-	struct address_space *mapping = READ_ONCE(page_folio(page)->mapping);
+	struct folio *folio = page_folio(page);
+	bool noted = true;
 
-	return !mapping || mermap_mark_lasting(nodirmap_marks(mapping));
+	folio_lock(folio);
+	if (folio->mapping)
+		noted = mermap_mark_lasting(nodirmap_marks(folio->mapping));
+	folio_unlock(folio);
+	return noted;
 }
 
 /**
  * kvm_gmem_page_get() - look up a page for the CPU
  * @vcpu: The vCPU, loaded.
  * @id: The use of the page.
- * @gfn: A page of a memslot with KVM_MEMSLOT_NO_DIRECT_MAP.
+ * @slot: A memslot with KVM_MEMSLOT_NO_DIRECT_MAP.
+ * @gfn: A page of @slot.
  *
  * The caller writes the pfn to the VMCS.  If an invalidation at the same time makes
  * the pfn invalid, it leaves a request for the vCPU to try again before it enters L2.
@@ -42,9 +51,9 @@ static bool note_mappings(struct page *page)
  * Context: Process context, under kvm->srcu.  May sleep.
  * Return: 0, -ENOMEM, or the error of kvm_gmem_get_pfn().
  */
-int kvm_gmem_page_get(struct kvm_vcpu *vcpu, enum kvm_gmem_page_id id, gfn_t gfn)
+int kvm_gmem_page_get(struct kvm_vcpu *vcpu, enum kvm_gmem_page_id id,
+		      struct kvm_memory_slot *slot, gfn_t gfn)
 {
-	struct kvm_memory_slot *slot = kvm_vcpu_gfn_to_memslot(vcpu, gfn);
 	struct kvm_gmem_page *page = &vcpu->arch.gmem_pages[id];
 	struct page *refcounted_page = NULL;
 	kvm_pfn_t pfn = KVM_PFN_ERR_FAULT;

@@ -4,7 +4,8 @@
 
 #include <linux/kvm_host.h>
 
-int kvm_gmem_page_get(struct kvm_vcpu *vcpu, enum kvm_gmem_page_id id, gfn_t gfn);
+int kvm_gmem_page_get(struct kvm_vcpu *vcpu, enum kvm_gmem_page_id id,
+		      struct kvm_memory_slot *slot, gfn_t gfn);
 void kvm_gmem_pages_put(struct kvm_vcpu *vcpu);
 void *kvm_gmem_page_map(struct kvm_vcpu *vcpu, enum kvm_gmem_page_id id,
 			struct mermap *map);

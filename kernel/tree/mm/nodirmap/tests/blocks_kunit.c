@@ -1162,6 +1162,31 @@ static void last_before_oom(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, nodirmap_return_last(GFP_KERNEL, &ac));
 }
 
+/* Blocks that another task puts back are worth to wait for. */
+static void returning_before_oom(struct kunit *test)
+{
+	struct alloc_context ac = {
+		.zonelist = node_zonelist(numa_node_id(), GFP_KERNEL),
+		.highest_zoneidx = gfp_zone(GFP_KERNEL),
+	};
+	struct page *page;
+	atomic_t *returning;
+
+	nodirmap_return_all(NULL);
+	page = must_alloc_outside(test);
+	returning = nodirmap_returning(page_zone(page));
+	KUNIT_EXPECT_EQ(test, atomic_read(returning), 0);
+	KUNIT_EXPECT_FALSE(test, nodirmap_return_last(GFP_KERNEL, &ac));
+
+	atomic_inc(returning);
+	KUNIT_EXPECT_TRUE(test, nodirmap_return_last(GFP_KERNEL, &ac));
+	atomic_dec(returning);
+
+	__free_page(page);
+	nodirmap_return_all(NULL);
+	KUNIT_EXPECT_EQ(test, atomic_read(returning), 0);
+}
+
 static void reclaim_returns(struct kunit *test)
 {
 	struct page *block = free_block_outside(test);
@@ -1400,6 +1425,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(watermarks),
 	KUNIT_CASE(partly_free_is_not_available),
 	KUNIT_CASE(last_before_oom),
+	KUNIT_CASE(returning_before_oom),
 	KUNIT_CASE(reclaim_returns),
 	KUNIT_CASE(kswapd_returns),
 	KUNIT_CASE_SLOW(surplus_comes_back),

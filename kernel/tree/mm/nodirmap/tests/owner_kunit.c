@@ -228,10 +228,23 @@ static void idle_block_is_released(struct kunit *test)
 	populate(test, 0, 0);
 	punch(test, 0, 0);
 	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES, nodirmap_count_used());
-	KUNIT_EXPECT_EQ(test, 1, nodirmap_release_idle(NUMA_NO_NODE));
+	KUNIT_EXPECT_EQ(test, 1, nodirmap_release_idle(NUMA_NO_NODE, NULL));
 	KUNIT_EXPECT_EQ(test, used, nodirmap_count_used());
 	/* The mapping takes another one. */
 	expect_contents(test, populate(test, 0, 0), 0);
+}
+
+/* kswapd that found nothing to reclaim looks again when there are blocks to put back. */
+static void released_block_is_hope(struct kunit *test)
+{
+	pg_data_t *node = page_pgdat(populate(test, 0, 0));
+
+	atomic_set(&node->kswapd_failures, MAX_RECLAIM_RETRIES);
+	KUNIT_EXPECT_TRUE(test, kswapd_test_hopeless(node));
+	punch(test, 0, 0);
+	KUNIT_EXPECT_EQ(test, 1, nodirmap_release_idle(NUMA_NO_NODE, NULL));
+	KUNIT_EXPECT_FALSE(test, kswapd_test_hopeless(node));
+	kswapd_clear_hopeless(node, KSWAPD_CLEAR_HOPELESS_OTHER);
 }
 
 /* Return: the first page of a block that follows its predecessor in memory, too. */
@@ -676,6 +689,7 @@ static struct kunit_case nodirmap_owner_test_cases[] = {
 	KUNIT_CASE(dead_mapping_leaves_whole_blocks),
 	KUNIT_CASE(whole_block_goes_back),
 	KUNIT_CASE(idle_block_is_released),
+	KUNIT_CASE(released_block_is_hope),
 	KUNIT_CASE(batch_comes_back),
 	KUNIT_CASE(page_in_use_keeps_its_block),
 	KUNIT_CASE(small_file_owns_nothing),
