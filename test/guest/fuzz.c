@@ -111,13 +111,14 @@ static void print_counts(void)
 		sum.bytes_compared += count->bytes_compared;
 		sum.pages_absent += count->pages_absent;
 		sum.pages_present += count->pages_present;
+		sum.pages_huge += count->pages_huge;
 	}
 	printf("seeds from %" PRIu64 ": %" PRIu64 " cases, %" PRIu64
 	       " operations, %" PRIu64 " files, %" PRIu64 " KiB written, %" PRIu64
 	       " KiB compared, kcore: %" PRIu64 " pages absent, %" PRIu64
-	       " present\n", run.seed, sum.cases, sum.operations, sum.files,
+	       " present; %" PRIu64 " in large entries\n", run.seed, sum.cases, sum.operations, sum.files,
 	       sum.bytes_written >> 10, sum.bytes_compared >> 10,
-	       sum.pages_absent, sum.pages_present);
+	       sum.pages_absent, sum.pages_present, sum.pages_huge);
 }
 
 static int run_threads(void)

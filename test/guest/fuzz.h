@@ -66,6 +66,8 @@ struct fuzz_counts {
 	uint64_t bytes_compared;
 	uint64_t pages_absent;
 	uint64_t pages_present;
+	/* Of mappings at the end of a case: in large entries. */
+	uint64_t pages_huge;
 };
 
 struct fuzz {

@@ -29,6 +29,9 @@
 /* The first two belong to tiny_vm. */
 #define FIRST_SLOT 2
 #define GPA_PAGES 256
+/* Where large entries are possible: that many huge pages follow GPA_PAGES. */
+#define HUGE_PAGES (HUGE_BYTES / PAGE)
+#define HUGE_SLOTS 4
 
 static __thread sigjmp_buf on_fault;
 static __thread volatile sig_atomic_t may_fault;
@@ -242,9 +245,21 @@ static void op_close(struct fuzz *f)
 		forget_file(f, file);
 }
 
+static bool has_huge_page(const struct fuzz_file *file)
+{
+	return file->flags & HUGE && file->pages >= HUGE_PAGES;
+}
+
+/* An address that large entries are possible at; 0 lets the kernel choose another. */
+static void *huge_hint(struct fuzz *f)
+{
+	return (void *)((1UL << 45) + below(f, 1 << 20) * 2 * HUGE_BYTES);
+}
+
 static void op_mmap(struct fuzz *f)
 {
 	struct fuzz_file *file = some_file(f);
+	void *hint = NULL;
 	int share = one_in(f, 12) ? MAP_PRIVATE : MAP_SHARED;
 	struct fuzz_map new = {
 		.pages = 1 + below(f, FUZZ_MAX_PAGES),
@@ -259,12 +274,17 @@ static void op_mmap(struct fuzz *f)
 	map = &file->map[below(f, FUZZ_MAPS)];
 	if (!one_in(f, 8))
 		new.first %= file->pages;
+	if (has_huge_page(file) && one_in(f, 2)) {
+		new.first = 0;
+		new.pages = file->pages;
+		hint = huge_hint(f);
+	}
 	unmap(f, map);
 	if (!(file->flags & GUEST_MEMFD_FLAG_MMAP))
 		wanted = ENODEV;
 	else if (share == MAP_PRIVATE)
 		wanted = EINVAL;
-	new.at = mmap(NULL, new.pages * PAGE,
+	new.at = mmap(hint, new.pages * PAGE,
 		      PROT_READ | (new.writable ? PROT_WRITE : 0), share,
 		      file->fd, new.first * PAGE);
 	expect(f, "mmap", new.at == MAP_FAILED ? errno : 0, wanted);
@@ -322,6 +342,8 @@ static void compare(struct fuzz *f, const struct fuzz_file *file, size_t at,
 		    const uint8_t *data, size_t length)
 {
 	f->count.bytes_compared += length;
+	if (!memcmp(data, file->model + at, length))
+		return;
 	for (size_t i = 0; i < length; i++)
 		if (data[i] != file->model[at + i]) {
 			found(f, "file of %zu pages, flags %#" PRIx64
@@ -509,6 +531,13 @@ static void op_slot(struct fuzz *f)
 	if (!f->vm[v].open || !file)
 		return;
 	first = below(f, file->pages);
+	if (has_huge_page(file) && one_in(f, 2)) {
+		first = 0;
+		pages = file->pages;
+		page = HUGE_PAGES * (1 + below(f, HUGE_SLOTS));
+		region.guest_phys_addr = TINY_VM_GPA + page * PAGE;
+		region.memory_size = pages * PAGE;
+	}
 	region.guest_memfd = file->fd;
 	region.guest_memfd_offset = first * PAGE;
 	if (ioctl(f->vm[v].tiny.vm, KVM_SET_USER_MEMORY_REGION2, &region)) {
@@ -618,7 +647,14 @@ static void op_madvise(struct fuzz *f)
 	struct fuzz_file *file;
 	struct fuzz_map *map = some_map(f, &file);
 
-	if (map && madvise(map->at, map->pages * PAGE, MADV_DONTNEED))
+	size_t page, pages;
+
+	if (!map)
+		return;
+	/* A part of a large entry splits it. */
+	page = one_in(f, 2) ? 0 : below(f, map->pages);
+	pages = one_in(f, 2) ? map->pages - page : 1;
+	if (madvise(map->at + page * PAGE, pages * PAGE, MADV_DONTNEED))
 		found(f, "MADV_DONTNEED: errno %d", errno);
 }
 
@@ -739,6 +775,8 @@ static void check_file(struct fuzz *f, struct fuzz_file *file,
 				      file->flags, file->flags & NO_DIRECT_MAP ?
 				      "have" : "lack", pfn);
 		}
+		if (map->at)
+			f->count.pages_huge += pagemap_count_huge(map->at, map->pages);
 	}
 }
 

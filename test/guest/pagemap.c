@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "page.h"
@@ -10,6 +11,19 @@
 #define PAGE page_bytes()
 #define PAGEMAP_PRESENT (1ULL << 63)
 #define PAGEMAP_PFN ((1ULL << 55) - 1)
+
+/* Headers before Linux 6.7 lack these. */
+struct scan_region {
+	uint64_t start, end, categories;
+};
+
+struct scan {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t inverted, mask, any_of, returned;
+};
+
+#define SCAN _IOWR('f', 16, struct scan)
+#define SCAN_HUGE (1 << 6)
 
 int pagemap_pfn_of(pid_t pid, uint64_t addr, uint64_t *ret_pfn)
 {
@@ -49,4 +63,28 @@ int pagemap_pfns(const volatile void *addr, size_t nr, uint64_t *ret_pfns)
 		err = pagemap_pfn((const volatile char *)addr + i * PAGE,
 				  &ret_pfns[i]);
 	return err;
+}
+
+size_t pagemap_count_huge(const volatile void *addr, size_t nr)
+{
+	struct scan_region region[64];
+	struct scan scan = {
+		.size = sizeof(scan),
+		.start = (uintptr_t)addr,
+		.end = (uintptr_t)addr + nr * PAGE,
+		.vec = (uintptr_t)region,
+		.vec_len = sizeof(region) / sizeof(region[0]),
+		.mask = SCAN_HUGE,
+		.returned = SCAN_HUGE,
+	};
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), got;
+	size_t pages = 0;
+
+	if (fd < 0)
+		return 0;
+	got = ioctl(fd, SCAN, &scan);
+	for (int i = 0; i < got; i++)
+		pages += (region[i].end - region[i].start) / PAGE;
+	close(fd);
+	return pages;
 }

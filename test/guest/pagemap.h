@@ -19,4 +19,7 @@ int pagemap_pfn(const volatile void *addr, uint64_t *ret_pfn);
 /* The frames of nr pages in a row. */
 int pagemap_pfns(const volatile void *addr, size_t nr, uint64_t *ret_pfns);
 
+/* How many of nr pages in a row are mapped by large entries; 0 if it cannot be told. */
+size_t pagemap_count_huge(const volatile void *addr, size_t nr);
+
 #endif

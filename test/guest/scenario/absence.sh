@@ -52,6 +52,14 @@ t "kcore: memfd_secret is absent, memfd is found" absence kcore secretmem memfd
 t "ptdump: mappable guest_memfd is absent, and back when freed" absence ptdump gmem_mmap plain
 t "ptdump: memfd_secret is absent, and back when freed" absence ptdump secretmem memfd
 
+# parameters of the kernel make no difference to folios
+if [ $# = 0 ]; then
+	t "kcore: guest_memfd with folios of 2 MiB is absent, plain is found" \
+		absence kcore gmem_huge plain_huge
+	t "ptdump: guest_memfd with folios of 2 MiB is absent, and back when freed" \
+		absence ptdump gmem_huge plain_huge
+fi
+
 # if free pages are cleared or poisoned the control cannot be found
 [ $# -gt 0 ] || t "kcore: nothing stays behind where guest_memfd is copied, of plain it does" \
 	leftovers
