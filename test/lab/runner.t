@@ -110,6 +110,48 @@ is "the longest goes first, and before it what nobody has timed" \
 is "how long each took is on record" "$(cut -f2 "$tmp/out/logs/seconds.tsv" | sort)" \
 	"$(printf '%s\n' "$tmp"/{once,pass,todo,zero}.t)"
 
+file idles.t <<<'sleep 2; echo "ok 1 - a"; echo 1..1'
+# shellcheck disable=SC2016
+file works.t <<<'i=0; while [ $i -lt 600000 ]; do i=$((i + 1)); done; echo "ok 1 - a"; echo 1..1'
+OUT=$tmp/out "$TOP/test/run" "$tmp/idles.t" "$tmp/works.t" >"$tmp/said" || :
+like "so is how long all of them took" "$(cat "$tmp/said")" $'\n[1-9][0-9]* s, [1-9][0-9]* s of CPU time\n2 passed'
+is "and which had a CPU" \
+	"$(awk -F'\t' '$1 > 0 || $3 > 0 { print $2, ($3 > 0) }' "$tmp/out/logs/seconds.tsv" | sort)" \
+	"$(printf '%s\n' "$tmp/idles.t 0" "$tmp/works.t 1")"
+
+# marked NAME [COMMENT]: a file that is there for a moment
+marked() {
+	file "$1.t" <<-END
+		${2:-}
+		exec 4>>"$tmp/there"
+		echo "+ ${1%?}" >&4; sleep 0.5; echo "- ${1%?}" >&4
+		echo "ok 1 - a"; echo 1..1
+	END
+}
+# most KIND: so many files of that kind were there at once
+most() { awk -v kind="$1" '$2 ~ kind { now += $1 == "+" ? 1 : -1; if (now > most) most = now }
+	END { print most }' "$tmp/there"; }
+for n in 1 2 3; do
+	marked "work$n"
+	marked "wait$n" '# Waits: for the test'
+done
+ok "files that wait pass as others do" "$TOP/test/run" "$tmp"/{work,wait}[123].t
+is "two files run at a time" "$(most work)" 2
+is "and one of those that wait" "$(most wait)" 1
+rm "$tmp/there"
+ok "so they do one at a time" env TEST_JOBS=1 "$TOP/test/run" "$tmp"/{work,wait}[12].t
+is "of any kind, then" "$(most .)" 1
+# each of the three ends when the others have begun
+for name in meet1 meet2 meet3; do
+	file "$name.t" <<-END
+		# ${name/meet3/Waits: for the others}
+		: >"$tmp/$name"
+		until [ -e "$tmp/meet1" ] && [ -e "$tmp/meet2" ] && [ -e "$tmp/meet3" ]; do sleep 0.1; done
+		echo "ok 1 - a"; echo 1..1
+	END
+done
+ok "one that waits runs besides two others" timeout 60 "$TOP/test/run" "$tmp"/meet[123].t
+
 again='ok "the file goes on" true'
 is "a file goes on after a boot that failed" \
 	"$(boots 'not ok 1 - a\n1..1\n' 1 "$again")" "2 passed, 1 failed"
