@@ -97,9 +97,10 @@ like "two fail the run" "$("$TOP/test/run" "$tmp/twice.t" || :)" \
 not_ok "as its status says" "$TOP/test/run" "$tmp/twice.t"
 not_ok "in two files as well" "$TOP/test/run" "$tmp/once.t" "$tmp/twice.t"
 
-file twice_test.t <<<'echo "# run twice: one"; echo "# run twice: two"; echo "ok 1 - a"; echo 1..1'
+file twice_test.t <<<'echo "# run twice: one"; echo "# run twice: two"
+	echo "# not run twice, as 2 were: three"; echo "ok 1 - a"; echo 1..1'
 like "a test of upstream that was run twice shows, and passes" \
-	"$("$TOP/test/run" "$tmp/twice_test.t")" 'run twice:.*one.*two.*1 passed, 0 failed'
+	"$("$TOP/test/run" "$tmp/twice_test.t")" 'run twice:.*one.*two.*not run .*three.*1 passed, 0 failed'
 
 printf '%s\t%s\n' 5 "$tmp/pass.t" 70 "$tmp/todo.t" 30 "$tmp/once.t" >"$tmp/seconds.tsv"
 order() { OUT=$tmp/out TEST_JOBS=1 TEST_SECONDS=$tmp/seconds.tsv "$TOP/test/run" "$@" |

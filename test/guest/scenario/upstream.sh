@@ -10,28 +10,21 @@
 # Selftests: kvm mm
 # shellcheck source=/dev/null
 . /tap.sh
+# shellcheck source=upstream_lib.sh
+. /scenario/upstream_lib.sh
 
 how=$1
 part=$2
 tab=$(printf '\t')
 
-word() {
-	case $1 in
-	0) echo pass ;;
-	4) echo skip ;;
-	137) echo timeout ;;
-	*) echo fail ;;
-	esac
-}
-
-# Sets $result.
 run() {
 	echo "# $2"
 	tap_limited "$1" sh -c "cd /$part && exec ./$2" >/tmp/out 2>&1 3>&- </dev/null
-	result=$(word $?)
-	[ "$result" != timeout ] || cat /tmp/tap.threads >>/tmp/out
+	status=$?
+	[ "$status" != 137 ] || cat /tmp/tap.threads >>/tmp/out
 	tail -n 20 /tmp/out
-	echo "# $result: $2"
+	echo "# $(word "$status"): $2"
+	return "$status"
 }
 
 same() {
@@ -45,20 +38,17 @@ echo 64 >/proc/sys/vm/nr_hugepages
 # 4 is a skip to the harness, and skips must be the same, too
 sed -n "s/^$part$tab//p" /upstream.tsv >/tmp/list
 while IFS="$tab" read -r seconds wanted command <&4; do
-	run "$seconds" "$command"
-	# upstream's tests, too, fail at times; what the series breaks fails twice; one
-	# that hangs is not asked again
-	case $how/$result in
-	record/* | */"$wanted" | */timeout) ;;
-	*)
-		echo "# run twice: $command: $result, not $wanted" >&3
+	case $how in
+	record)
 		run "$seconds" "$command"
+		echo "$part$tab$seconds$tab$(word $?)$tab$command" >&3
+		;;
+	compare)
+		upstream "$wanted" "$command" run "$seconds" "$command"
+		t "upstream: $command: $wanted, as without the series" \
+			same "$wanted" "$result"
 		;;
 	esac
-	case $how in
-	record) echo "$part$tab$seconds$tab$result$tab$command" >&3 ;;
-	compare) t "upstream: $command: $wanted, as without the series" \
-		same "$wanted" "$result" ;;
-	esac
 done 4</tmp/list
+show_twice
 [ "$how" = record ] || plan
