@@ -105,7 +105,7 @@ static void take_one(struct stat_sample *ret)
 	is_int(stat_take(path_of("vmstat"), text, ret), 0, "stat: taken");
 }
 
-static const struct vm_stat *own(const struct stat_sample *sample)
+static struct vm_stat *own(struct stat_sample *sample)
 {
 	for (size_t i = 0; i < sample->nr_vms; i++)
 		if (sample->vm[i].vm.vm.pid == getpid())
@@ -127,7 +127,7 @@ static void test_sample(void)
 	text = printed(stat_print_json, &sample);
 	ok(strstr(text, "\"slow_pages\": 3,") && strstr(text, "\"fast_path\": \"on\"") &&
 	   strstr(text, "\"free_partly_used_bytes\": "), "stat: as JSON");
-	strcpy(sample.vm[0].vm.vm.name, "a\"b\\c\n");
+	strcpy(own(&sample)->vm.vm.name, "a\"b\\c\n");
 	text = printed(stat_print_prometheus, &sample);
 	ok(strstr(text, "\noffmap_block_zaps_total 7\n"), "stat: for Prometheus");
 	ok(strstr(text, "name=\"a\\\"b\\\\c?\""), "stat: labels are quoted");
