@@ -35,14 +35,15 @@ silent_of_ours() {
 # kernel asks it for before it runs it.
 SPARSE="sparse -D__typeof_unqual__=__typeof__"
 
-# The compiler by the name that lab/build gives it.  With another name this test would
-# compile everything again, and so would the next build.
+# The compiler and the release by the names that lab/build gives them.  With another
+# compiler this test would compile everything again, and so would the next build; with
+# another release the kernel would refuse the lab's modules of the next build.
 COMPILER=$(cached "${CROSS_COMPILE}gcc")
 export CCACHE_DISABLE=1
 
 kmake() {
 	make -s -C "$LINUX_TREE" O="$OUT/build/$ARCH-default" ARCH="${KERNEL_ARCH:?}" \
-		CROSS_COMPILE="$CROSS_COMPILE" CC="$COMPILER" "$@"
+		CROSS_COMPILE="$CROSS_COMPILE" CC="$COMPILER" LOCALVERSION= "$@"
 }
 
 # What the architecture compiles; what both do is looked at once.
@@ -60,6 +61,9 @@ done < <(git -C "$LINUX_TREE" log --reverse --format='%H %s' base..HEAD)
 # as each spends more time on its own beginning than on a file.
 mapfile -t new < <(git -C "$LINUX_TREE" diff --diff-filter=A --name-only base HEAD -- \
 	"${paths[@]}")
+release() { cat "$OUT/build/$ARCH-default/include/config/kernel.release"; }
+built=$(release)
+
 ok "there are new files" test "${#new[@]}" -gt 1
 
 # With an assembly of an earlier run nothing would be compiled, and said.
@@ -74,3 +78,4 @@ if command -v sparse >/dev/null; then
 else
 	skip "sparse: ${#new[@]} new files" "sparse is not installed"
 fi
+is "the release of the kernel is that of the build" "$(release)" "$built"
