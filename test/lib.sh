@@ -11,6 +11,8 @@
 #   boot_tap NAME [options of lab/boot] -- command...
 #                                with STOP_AT_FAILURE the last one of a file if
 #                                anything has failed by then
+#   tried_again FILE             for a boot without boot_tap: what lab/boot says is there, and
+#                                test/run counts second tries
 #   boot_vmm NAME [options of lab/boot]
 #                                the scenario of that name, with vmm/ and a kernel
 #                                for its guests
@@ -100,14 +102,16 @@ tap_guest() {
 	[ "$planned" = "$count" ] || TAP_BROKEN="planned ${planned:-nothing}, ran $count"
 }
 
+# a boot that was tried again shows, however it ended
+tried_again() { sed -nE 's/^offmap: (.*tried once more.*)/# tried again: \1/p' "$1"; }
+
 boot_tap() {
 	local name=$1 out status=0 before=$TAP_BROKEN says
 	shift
 	says=$(mktemp)
 	out=$("${LAB_BOOT:-$TOP/lab/boot}" -n "$name" "$@" 2>"$says") || status=$?
 	TAP_BROKEN=''
-	# a boot that was tried again shows, however it ended
-	sed -nE 's/^offmap: (.*tried once more.*)/# tried again: \1/p' "$says"
+	tried_again "$says"
 	tap_guest "$out"
 	[ -z "$TAP_BROKEN" ] || TAP_BROKEN="$name: $TAP_BROKEN"
 	case $status in

@@ -24,7 +24,11 @@ part() { awk -v RS= -v n="$1" 'NR == n' <<<"$lines"; }
 # one kernel that zaps page by page, and twice the same work on it; then other work
 lines=$("$TOP/lab/boot" -n bench -I -m 1G -t 600 -a nodirmap=off -- sh -c '
 	{ bench 4 4 plain && echo && bench 4 4 plain gmem_mmap && echo &&
-		bench_neighbours punches 1 4 1 gmem_mmap && bench -a 4 1 gmem_mmap; } >&3')
+		bench_neighbours punches 1 4 1 gmem_mmap && bench -a 4 1 gmem_mmap; } >&3' 2>"$FAKE/says") || {
+	cat "$FAKE/says" >&2
+	exit 1
+}
+tried_again "$FAKE/says"
 part 1 | results first memory i
 part 2 | results second memory i
 part 2 | results series perpage w

@@ -17,8 +17,11 @@ only_wanted_reports() {
 }
 
 status=0
+says=$(mktemp)
 out=$("$TOP/lab/boot" -n mermap_oops -c 4 -m 1G -t 300 -a "kunit.enable=1 mermap_kunit.oops=1" -- \
-	/scenario/mermap.sh dead 2>/dev/null) || status=$?
+	/scenario/mermap.sh dead 2>"$says") || status=$?
+tried_again "$says"
+rm "$says"
 tap_guest "$out"
 is "the lab notices the reports" "$status" 126
 ok "there are no others" only_wanted_reports

@@ -13,6 +13,7 @@ boots() {
 	local how=$1 want=$2 report=$3 script=$4 status=0
 	shift 4
 	"$TOP/lab/boot" -n "lab_$how" "$@" -- sh -c "$script" 2>"$tmp/says" || status=$?
+	tried_again "$tmp/says"
 	is "$how: the boot ends with $want" "$status" "$want"
 	like "$how: the message names the report" "$(cat "$tmp/says")" "$report"
 }

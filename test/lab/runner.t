@@ -97,6 +97,11 @@ like "two fail the run" "$("$TOP/test/run" "$tmp/twice.t" || :)" \
 not_ok "as its status says" "$TOP/test/run" "$tmp/twice.t"
 not_ok "in two files as well" "$TOP/test/run" "$tmp/once.t" "$tmp/twice.t"
 
+# lab/boot.t has tries of its own making, and Bochs has none
+is "each file with boots of its own shows them" "$(cd "$TOP/test" &&
+	grep -lE '/lab/boot"? -n' -- */*.t | xargs grep -L '^\s*tried_again ' | sort)" \
+	$'bochs/lab.t\nlab/boot.t'
+
 file twice_test.t <<<'echo "# run twice: one"; echo "# run twice: two"
 	echo "# not run twice, as 2 were: three"; echo "ok 1 - a"; echo 1..1'
 like "a test of upstream that was run twice shows, and passes" \
