@@ -125,38 +125,45 @@ is "and which had a CPU" \
 	"$(awk -F'\t' '$1 > 0 || $3 > 0 { print $2, ($3 > 0) }' "$tmp/out/logs/seconds.tsv" | sort)" \
 	"$(printf '%s\n' "$tmp/idles.t 0" "$tmp/works.t 1")"
 
-# marked NAME [COMMENT]: a file that is there for a moment
+# marked NAME [COMMENT [UNTIL]]: a file that is there for a moment, or until that is true
 marked() {
 	file "$1.t" <<-END
 		${2:-}
 		exec 4>>"$tmp/there"
-		echo "+ ${1%?}" >&4; sleep 0.5; echo "- ${1%?}" >&4
+		echo "+ ${1##*/} \$(nice)" >&4
+		sleep 0.5; until ${3:-true}; do sleep 0.1; done
+		echo "- ${1##*/}" >&4
 		echo "ok 1 - a"; echo 1..1
 	END
 }
 # most KIND: so many files of that kind were there at once
 most() { awk -v kind="$1" '$2 ~ kind { now += $1 == "+" ? 1 : -1; if (now > most) most = now }
-	END { print most }' "$tmp/there"; }
-for n in 1 2 3; do
-	marked "work$n"
+	END { print most + 0 }' "$tmp/there"; }
+# runs FILE...: a run of these alone
+runs() {
+	rm -f "$tmp/there"
+	timeout 60 "$TOP/test/run" "${@/#/$tmp/}"
+}
+
+mkdir -p "$tmp/test/host"
+for n in 1 2 3; do marked "work$n"; done
+ok "three files pass" runs work1.t work2.t work3.t
+is "of which two run at a time" "$(most work)" 2
+for n in 1 2; do
+	marked "stay$n" '' "[ \$(grep -c '^- wait' $tmp/there) = 3 ]"
 	marked "wait$n" '# Waits: for the test'
 done
-ok "files that wait pass as others do" "$TOP/test/run" "$tmp"/{work,wait}[123].t
-is "two files run at a time" "$(most work)" 2
-is "and one of those that wait" "$(most wait)" 1
-rm "$tmp/there"
-ok "so they do one at a time" env TEST_JOBS=1 "$TOP/test/run" "$tmp"/{work,wait}[12].t
-is "of any kind, then" "$(most .)" 1
-# each of the three ends when the others have begun
-for name in meet1 meet2 meet3; do
-	file "$name.t" <<-END
-		# ${name/meet3/Waits: for the others}
-		: >"$tmp/$name"
-		until [ -e "$tmp/meet1" ] && [ -e "$tmp/meet2" ] && [ -e "$tmp/meet3" ]; do sleep 0.1; done
-		echo "ok 1 - a"; echo 1..1
-	END
-done
-ok "one that waits runs besides two others" timeout 60 "$TOP/test/run" "$tmp"/meet[123].t
+marked test/host/wait3
+ok "files that wait run besides two others" runs {stay,wait}{1,2}.t test/host/wait3.t
+is "one at a time" "$(most .) $(most wait)" "3 1"
+is "with a low priority for those of test/host" \
+	"$(sed -n 's/^+ \(.*[13]\) /\1 /p' "$tmp/there" | sort)" $'stay1 0\nwait1 0\nwait3 10'
+for n in 1 2; do marked "test/host/meet$n" '' "grep -q meet$((3 - n)) $tmp/there"; done
+ok "they run together where there is nothing else" runs test/host/meet{1,2}.t
+export TEST_JOBS=1
+ok "all kinds pass" runs {work,wait}{1,2}.t test/host/wait3.t
+is "one at a time if that is asked for" "$(most .)" 1
+unset TEST_JOBS
 
 again='ok "the file goes on" true'
 is "a file goes on after a boot that failed" \
