@@ -23,9 +23,21 @@ static inline uint64_t page_round(uint64_t size)
 	return (size + page_bytes() - 1) & ~(page_bytes() - 1);
 }
 
+static inline uint64_t word_at(const uint8_t *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+/* memcmp() takes longer, above all where vector instructions are emulated. */
 static inline bool page_is_zero(const uint8_t *page)
 {
-	return !page[0] && !memcmp(page, page + 1, page_bytes() - 1);
+	for (const uint8_t *at = page; at < page + page_bytes(); at += 32)
+		if (word_at(at) | word_at(at + 8) | word_at(at + 16) | word_at(at + 24))
+			return false;
+	return true;
 }
 
 #endif
