@@ -40,28 +40,26 @@ static bool copy(uint8_t *to, const uint8_t *from, size_t size)
 	return fine;
 }
 
-/* Populates our page tables with the pages that the file has. */
-static bool touch_resident(const uint8_t *view, const unsigned char *resident,
-			   uint64_t pages)
+/* A page fault for each page would take most of the time of a look. */
+static int map_resident(uint8_t *view, const unsigned char *resident, uint64_t pages)
 {
-	struct sigaction catch = { .sa_handler = on_sigbus }, before;
-	const volatile uint8_t *at = view;
-	volatile bool fine = false;
-
-	sigaction(SIGBUS, &catch, &before);
-	if (!sigsetjmp(page_is_lost, 1)) {
-		for (uint64_t i = 0; i < pages; i++)
-			if (resident[i] & 1)
-				(void)at[i * page_bytes()];
-		fine = true;
+	for (uint64_t i = 0, end; i < pages; i = end) {
+		end = i + 1;
+		if (!(resident[i] & 1))
+			continue;
+		while (end < pages && resident[end] & 1)
+			end++;
+		if (madvise(view + i * page_bytes(), (end - i) * page_bytes(),
+			    MADV_POPULATE_READ))
+			/* where a read would raise SIGBUS */
+			return errno == EFAULT ? -EHWPOISON : -errno;
 	}
-	sigaction(SIGBUS, &before, NULL);
-	return fine;
+	return 0;
 }
 
 /*
  * The VMM need not have mapped the pages of guest_memfd that the guest has touched. So
- * the file tells which pages it has, and only those are touched here.  A page is
+ * the file tells which pages it has, and only those are mapped here.  A page is
  * allocated only if the guest gives it back at that very moment; it can be one of 2 MiB.
  */
 static int map_file(struct area *area)
@@ -81,8 +79,8 @@ static int map_file(struct area *area)
 		return -ENOMEM;
 	if (mincore(area->view, size, resident))
 		err = -errno;
-	else if (!touch_resident(area->view, resident, area->pages))
-		err = -EHWPOISON;
+	else
+		err = map_resident(area->view, resident, area->pages);
 	free(resident);
 	return err;
 }
@@ -171,58 +169,67 @@ static uint64_t run_length(const struct area *area, uint64_t start)
 	return length;
 }
 
-/* kcore shows zeroes for a page that it cannot reach: a page of zeroes proves nothing. */
-static void compare(const struct judging *j, const uint8_t *own, uint64_t start,
-		    uint64_t length)
+/*
+ * kcore shows zeroes for a page that it cannot reach.  So a page of zeroes proves nothing,
+ * and is not read there.  Returns 0, or the mark of a page that cannot be judged.
+ */
+static uint8_t compare(const struct judging *j, const uint8_t *own, uint64_t start,
+		       uint64_t length)
 {
-	for (uint64_t i = 0; i < length; i++, own += page_bytes()) {
-		const uint8_t *kernels = j->kernels + i * page_bytes();
+	uint64_t page = page_bytes();
 
-		if (page_is_zero(own))
+	for (uint64_t i = 0, end; i < length; i = end) {
+		end = i + 1;
+		if (page_is_zero(own + i * page)) {
 			j->mark[start + i] |= BLANK;
-		else if (!page_is_zero(kernels) && same_contents(own, kernels))
-			j->mark[start + i] |= IN_CORE;
+			continue;
+		}
+		while (end < length && !page_is_zero(own + end * page))
+			end++;
+		if (kcore_read_frames(j->view->kcore, j->area->pfn[start + i], end - i,
+				      j->kernels))
+			return BLANK;
+		for (uint64_t k = i; k < end; k++) {
+			const uint8_t *kernels = j->kernels + (k - i) * page;
+
+			if (!page_is_zero(kernels) && same_contents(own + k * page, kernels))
+				j->mark[start + k] |= IN_CORE;
+		}
 	}
+	return 0;
 }
 
-/*
- * Compares the guest's pages in place, as copying takes longer.  Returns false if the
- * memory of a page has failed.
- */
-static bool compare_view(const struct judging *j, uint64_t start, uint64_t length)
+/* Compares the guest's pages in place, as copying takes longer. */
+static uint8_t compare_view(const struct judging *j, uint64_t start, uint64_t length)
 {
 	struct sigaction catch = { .sa_handler = on_sigbus }, before;
-	volatile bool fine = false;
+	volatile uint8_t failed = LOST;
 
 	sigaction(SIGBUS, &catch, &before);
-	if (!sigsetjmp(page_is_lost, 1)) {
-		compare(j, j->area->view + start * page_bytes(), start, length);
-		fine = true;
-	}
+	if (!sigsetjmp(page_is_lost, 1))
+		failed = compare(j, j->area->view + start * page_bytes(), start, length);
 	sigaction(SIGBUS, &before, NULL);
-	return fine;
+	return failed;
 }
 
-static bool compare_process(const struct judging *j, uint64_t start, uint64_t length)
+static uint8_t compare_process(const struct judging *j, uint64_t start, uint64_t length)
 {
 	ssize_t size = length * page_bytes();
 
 	if (j->mem < 0 || pread(j->mem, j->own, size, j->area->addr + start * page_bytes()) != size)
-		return false;
-	compare(j, j->own, start, length);
-	return true;
+		return BLANK;
+	return compare(j, j->own, start, length);
 }
 
-/* If the run cannot be read as a whole, reads page by page to find the page that fails. */
+/* If the run cannot be judged as a whole, goes page by page to find the page that fails. */
 static void look_into_core(const struct judging *j, uint64_t start, uint64_t length)
 {
-	const struct area *area = j->area;
-	bool core = !kcore_read_frames(j->view->kcore, area->pfn[start], length, j->kernels);
+	uint8_t failed = (j->area->view ? compare_view : compare_process)(j, start, length);
 
-	if (core && (area->view ? compare_view : compare_process)(j, start, length))
+	if (!failed)
 		return;
 	if (length == 1)
-		j->mark[start] |= core && area->view ? LOST : BLANK;
+		j->mark[start] |= failed;
 	else
 		for (uint64_t i = 0; i < length; i++)
 			look_into_core(j, start + i, 1);

@@ -41,6 +41,8 @@ int __real_fstatfs(int fd, struct statfs *ret);
 int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
 			  uint64_t *ret_pfns);
 bool __wrap_process_is_empty(struct process *process, uint64_t addr, uint64_t size);
+int __wrap_madvise(void *addr, size_t size, int advice);
+int __real_madvise(void *addr, size_t size, int advice);
 
 /* Frame of each page from base on, and whether the direct map or kcore has it. */
 static uint64_t frame[MOST_PAGES];
@@ -49,6 +51,10 @@ static uintptr_t base;
 static uint64_t in_tables, in_core;
 static uint8_t contents;
 static bool no_tables, no_kcore;
+/* A frame that kcore has no segment for. */
+static uint64_t core_lacks;
+/* Calls to map pages, and to read kcore, and the pages that were read there. */
+static int nr_mapped, nr_core_reads, nr_core_pages;
 /* Lets the file system of a memfd, or any file system, pass for that of guest_memfd. */
 static bool all_are_gmem;
 static bool look_everywhere;
@@ -90,6 +96,12 @@ int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
 	return 0;
 }
 
+int __wrap_madvise(void *addr, size_t size, int advice)
+{
+	nr_mapped++;
+	return __real_madvise(addr, size, advice);
+}
+
 int ptdump_read(struct ptdump **ret)
 {
 	*ret = (void *)1;
@@ -121,6 +133,10 @@ void kcore_close(struct kcore *kcore)
 int kcore_read_frames(const struct kcore *kcore, uint64_t pfn, size_t nr, void *to)
 {
 	(void)kcore;
+	nr_core_reads++;
+	nr_core_pages += nr;
+	if (core_lacks >= pfn && core_lacks < pfn + nr)
+		return -ENOENT;
 	for (size_t i = 0; i < nr; i++)
 		memset((char *)to + i * PAGE, pfn + i == in_core ? contents : 0, PAGE);
 	return 0;
@@ -174,6 +190,75 @@ static void test_frames(void)
 	is_int(area.present, PAGES, "area: all pages are present");
 	is_int(area.reachable, 2, "area: one is reachable by each way");
 	is_int(area.in_tables, 1, "area: one by the page tables");
+}
+
+static int64_t blocks_of(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		abort();
+	return st.st_blocks;
+}
+
+/* 256 GiB take too long if each page takes a call of the system. */
+static void test_calls(void)
+{
+	struct area area = new_area();
+	int64_t blocks;
+
+	frame[2] = 0;
+	if (fallocate(gmem, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 2 * PAGE, PAGE))
+		abort();
+	blocks = blocks_of(gmem);
+	nr_mapped = nr_core_reads = nr_core_pages = 0;
+	area_find_frames(&area);
+	is_int(area.present, PAGES - 1, "calls: a page that the file lacks is not present");
+	is_int(blocks_of(gmem), blocks, "calls: nor is it allocated");
+	is_int(nr_mapped, 2, "calls: one maps all pages up to a hole");
+	judge(&area);
+	is_int(nr_core_reads, 2, "calls: one reads frames that follow on each other");
+	is_int(nr_core_pages, PAGES - 1, "calls: each of them is read");
+}
+
+static void test_blank(void)
+{
+	static const uint8_t zeroes[PAGE_MAX_BYTES];
+	struct area area = new_area();
+
+	if (pwrite(gmem, zeroes, PAGE, PAGE) != (ssize_t)PAGE)
+		abort();
+	area_find_frames(&area);
+	in_tables = 101;
+	in_core = 102;
+	nr_core_pages = 0;
+	judge(&area);
+	is_int(area.blank, 1, "a blank page is counted");
+	is_int(nr_core_pages, PAGES - 1, "a blank page: kcore proves nothing, and is not read");
+	is_int(area.reachable, 2, "a blank page: the page tables tell; the others are compared");
+	/* one byte, the last, is enough */
+	area = new_area();
+	if (pwrite(gmem, zeroes, PAGE, PAGE) != (ssize_t)PAGE ||
+	    pwrite(gmem, "x", 1, 2 * PAGE - 1) != 1)
+		abort();
+	area_find_frames(&area);
+	nr_core_pages = 0;
+	judge(&area);
+	is_int(area.blank, 0, "a page with one byte is not blank");
+	is_int(nr_core_pages, PAGES, "a page with one byte is read in kcore");
+}
+
+static void test_core_lacks(void)
+{
+	struct area area = new_area();
+
+	area_find_frames(&area);
+	core_lacks = 102;
+	in_core = 103;
+	judge(&area);
+	core_lacks = 0;
+	is_int(area.blank, 1, "a frame that kcore lacks cannot be judged by it");
+	is_int(area.in_core, 1, "a frame that kcore lacks: those around it are");
 }
 
 /* Some small pages, then frames that follow on each other from the first on. */
@@ -716,6 +801,9 @@ int main(void)
 	if (!mkdtemp(debugfs) || process_open(getpid(), &self))
 		abort();
 	test_frames();
+	test_calls();
+	test_blank();
+	test_core_lacks();
 	test_huge();
 	test_frames_change();
 	test_lost_page();
