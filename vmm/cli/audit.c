@@ -194,8 +194,8 @@ static unsigned int default_seconds(void)
 	return 60 + (sysinfo(&info) ? 0 : info.totalram * info.mem_unit >> 30);
 }
 
-static int look_at_all(const struct look *given, const struct vm_entry *vms, size_t nr,
-		       struct json *json)
+int audit_look_at(const struct look *given, const struct vm_entry *vms, size_t nr,
+		  struct json *json)
 {
 	struct line line = { .is_terminal = isatty(STDERR_FILENO), .nr_vms = nr };
 	struct look look = *given;
@@ -251,7 +251,7 @@ static int audit_vms(const struct look *look, const struct vm_entry *vms, size_t
 		if (kcore)
 			printf("without /proc/kcore: %s\n", kernel_kcore_advice(kcore));
 	}
-	status = look_at_all(look, vms, nr, as_json ? &json : NULL);
+	status = audit_look_at(look, vms, nr, as_json ? &json : NULL);
 	if (as_json) {
 		json_end(&json);
 		json_string(&json, "error", NULL);

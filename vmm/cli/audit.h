@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* How a report is shown. */
+/* How reports are made and shown. */
 #ifndef OFFMAP_AUDIT_H
 #define OFFMAP_AUDIT_H
 
 #include "json.h"
+#include "look.h"
 #include "report.h"
+#include "vms.h"
 
 /* For people. */
 void audit_print_vm(const struct vm_report *report);
 
 /* Prints the report as an element of a list. */
 void audit_print_json(struct json *json, const struct vm_report *report);
+
+/*
+ * Looks at these VMs and prints the reports: in a list of *json, or if that is NULL, for
+ * people.  A terminal on standard error shows the progress.  Returns the exit status.
+ */
+int audit_look_at(const struct look *look, const struct vm_entry *vms, size_t nr,
+		  struct json *json);
 
 /* Combines the exit status so far with that of this VM. */
 int audit_status(int status, const struct vm_report *report);

@@ -653,20 +653,27 @@ static void stop_victim(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-static void test_dying(void)
+/* A list that never finishes opening. */
+static void make_endless_list(pid_t pid)
 {
-	char path[128], text[128];
-	struct vm_report report;
-	int fd;
-	pid_t pid = start_victim(NULL, &fd);
+	char path[128];
 
-	/* a list that never finishes opening */
-	report = new_report(pid);
 	snprintf(path, sizeof(path), "%s/%d-9", debugfs, pid);
 	mkdir(path, 0700);
 	strcat(path, "/memslots");
 	if (mkfifo(path, 0600))
 		abort();
+}
+
+static void test_dying(void)
+{
+	char text[128];
+	struct vm_report report;
+	int fd;
+	pid_t pid = start_victim(NULL, &fd);
+
+	report = new_report(pid);
+	make_endless_list(pid);
 	told = 0;
 	ok(seconds_of(&report, 1) < 5, "a look without an end: it is ended");
 	ok(told >= 2, "a look without an end: meanwhile there is a sign of life");
@@ -749,6 +756,72 @@ static void test_finding(void)
 	is_int(vms_find(debugfs, pid, &vms, &nr), -ESRCH, "no such process");
 }
 
+/* A look that takes a second, with standard error there.  Returns its exit status. */
+static int look_with_stderr(int to, bool as_json)
+{
+	struct look look = { .debugfs = debugfs, .seconds = 1 };
+	struct vm_entry vm = { .vm = { .pid = getpid(), .vm_fd = 9, .name = "test" } };
+	int out = dup(1), err = dup(2), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct json json = { .to = stdout };
+	int status;
+
+	snprintf(vm.directory, sizeof(vm.directory), "%d-9", getpid());
+	make_endless_list(getpid());
+	fflush(stdout);
+	dup2(null, 1);
+	dup2(to, 2);
+	if (as_json)
+		json_array(&json, NULL);
+	status = audit_look_at(&look, &vm, 1, as_json ? &json : NULL);
+	if (as_json)
+		json_end(&json);
+	fflush(stdout);
+	dup2(out, 1);
+	dup2(err, 2);
+	close(out);
+	close(err);
+	close(null);
+	remove_lists();
+	return status;
+}
+
+/* Reads all that a terminal on standard error got, until nobody has it open. */
+static int look_on_terminal(bool as_json, char *ret_said, size_t size)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave, status;
+	size_t done = 0;
+	ssize_t got;
+
+	if (master < 0 || grantpt(master) || unlockpt(master))
+		abort();
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	status = look_with_stderr(slave, as_json);
+	close(slave);
+	while (done < size - 1 && (got = read(master, ret_said + done, size - 1 - done)) > 0)
+		done += got;
+	ret_said[done] = 0;
+	close(master);
+	return status;
+}
+
+static void test_progress(void)
+{
+	int file = memfd_create("stderr", MFD_CLOEXEC);
+	char said[4096], line[64];
+
+	snprintf(line, sizeof(line), "\r\033[Koffmap: VM 1 of 1, process %d: 0 of 0 MiB", getpid());
+	is_int(look_on_terminal(false, said, sizeof(said)), EXIT_UNKNOWN,
+	       "progress: the look is a whole one");
+	ok(strstr(said, line) == said, "progress: a terminal shows it");
+	ok(strlen(said) > 4 && !strcmp(said + strlen(said) - 4, "\r\033[K"),
+	   "progress: it does not stay there");
+	look_on_terminal(true, said, sizeof(said));
+	ok(strstr(said, line) == said, "progress: with --json as well");
+	look_with_stderr(file, false);
+	is_int(lseek(file, 0, SEEK_END), 0, "progress: a file does not get it");
+	close(file);
+}
+
 static void test_names(void)
 {
 	char said[4096] = "";
@@ -818,6 +891,7 @@ int main(void)
 	test_dying();
 	test_fuse();
 	test_finding();
+	test_progress();
 	test_names();
 	test_status();
 	process_close(&self);
