@@ -84,6 +84,16 @@ static void print_for_people(const struct stat_sample *sample)
 	stat_print(sample, NULL);
 }
 
+/* A later sample than this one, with four more flushes and less memory. */
+static void print_growth(const struct stat_sample *before)
+{
+	struct stat_sample sample = *before;
+
+	sample.counters.value[COUNTER_FLUSHES] += 4;
+	sample.counters.value[COUNTER_OUT] /= 2;
+	stat_print(&sample, before);
+}
+
 static void take_one(struct stat_sample *ret)
 {
 	char name[64], text[512];
@@ -117,6 +127,7 @@ static void test_sample(void)
 {
 	struct stat_sample sample;
 	const char *text;
+	char half[64];
 
 	take_one(&sample);
 	is_int(own(&sample)->protected, 0x1000 * page_bytes(), "stat: memory of a VM out of the map");
@@ -124,6 +135,13 @@ static void test_sample(void)
 	is_int(own(&sample)->mapped, (16 << 12) + (2 << 20), "stat: what the guest has mapped");
 	text = printed(print_for_people, &sample);
 	ok(strstr(text, "fast_path") && strstr(text, "out of map MiB"), "stat: for people");
+	ok(!strchr(text, '+'), "stat: the first time nothing has grown");
+	text = printed(print_growth, &sample);
+	ok(strstr(text, " 13     +4 ") && strstr(text, " 7     +0 "),
+	   "stat: the second time events are counted from the first");
+	snprintf(half, sizeof(half), " %d KiB  Memory in blocks outside",
+		 (int)(512 * page_bytes() >> 10));
+	ok(strstr(text, half), "stat: memory is not");
 	text = printed(stat_print_json, &sample);
 	ok(strstr(text, "\"slow_pages\": 3,") && strstr(text, "\"fast_path\": \"on\"") &&
 	   strstr(text, "\"free_partly_used_bytes\": "), "stat: as JSON");

@@ -110,6 +110,30 @@ counts() {
 		grep -q '^offmap_vm_nodirmap_bytes{.*name="odd_vmm".*} 4194304$' /tmp/prometheus
 }
 
+samples() { grep -c "$1" /tmp/often; }
+two_samples() { [ "$(samples "$1")" -ge 2 ]; }
+
+# goes_on TEXT OPTIONS...: a line with TEXT once in each sample
+goes_on() {
+	text=$1
+	shift
+	# not by a function, whose shell would be killed in its place
+	chroot /host "$OFFMAP" stat "$@" 1 >/tmp/often &
+	within 120 two_samples "$text"
+	ret=$?
+	kill $!
+	wait $!
+	cat /tmp/often
+	return $ret
+}
+
+repeats() {
+	goes_on '^flushes .* +[0-9]* *Flushes' || return 1
+	first=$(sed -n '/^flushes /{p;q;}' /tmp/often)
+	case $first in *+*) return 1 ;; esac
+	goes_on '^  "error": null$' --json
+}
+
 t "audit: the host's root is a place for offmap" host_ready
 t "audit: no VM" gives 4 'no process has a VM' offmap audit
 t "audit: memory outside the direct map is absent" \
@@ -127,4 +151,5 @@ t "audit: 1000 VMs" many_vms
 t "audit: VMs that die meanwhile" dying_vms
 t "audit: without debugfs it is unknown" without_list
 t "stat: counts, and has the VM" counts
+t "stat: goes on, and shows what has grown" repeats
 plan
