@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The lists of files of make deb match the files that are built.
+# The lists of files of make deb match the files that are built.  The packages of vmm/
+# are made, also for arm64, and lintian judges them.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -73,6 +74,33 @@ hint() {
 		sed -n "s/.*run '\(.*\)'/\1/p"
 }
 is "lab/deb vmm asks for the packages of vmm/ alone" "$(hint vmm)" "make packages FOR=deb-vmm"
+
+# missing TOOL...: the first one that is not installed
+missing() {
+	local tool
+	for tool; do
+		command -v "$tool" >/dev/null || {
+			echo "$tool"
+			return
+		}
+	done
+}
+
+# made ARCH: lab/deb fails if lintian has an error or a warning, and dh_strip if a program
+# is for another machine
+made() { ARCH=$1 OUT=$FAKE/made-$1 "$TOP/lab/deb" vmm; }
+
+for arch in x86_64 arm64; do
+	claim="the packages for $arch are made, and lintian has nothing to say"
+	tools=(dpkg-buildpackage dh lintian)
+	[ "$arch" = x86_64 ] || tools+=(aarch64-linux-gnu-gcc)
+	lacks=$(missing "${tools[@]}")
+	if [ -n "$lacks" ]; then
+		skip "$claim" "$lacks is not installed: ARCH=$arch make packages FOR=deb-vmm"
+	else
+		ok "$claim" made "$arch"
+	fi
+done
 
 # A Linux of a few lines, and a dpkg that has all packages.
 fake_linux() {
