@@ -25,6 +25,21 @@ gives() {
 	grep -qe "$text" <<<"$out" || { echo "lacks: $text"; return 1; }
 }
 json() { perl -MJSON::PP -e 'local $/; my $j = decode_json(<STDIN>); print eval $ARGV[0]' "$1"; }
+
+# The names of values that "offmap stat" prints as JSON, or to Prometheus, as in the man
+# page: without the unit.
+printed_values() {
+	json 'join "\n", grep { !/^(vms|vms_error|error|pid|name|directory)$/ } map { keys %$_ } $j, @{$j->{vms}}' \
+		<"$WORK/json"
+	echo
+	sed -nE 's/^# TYPE offmap_(vm_)?(\w+) \w+$/\2/p' "$WORK/metrics"
+}
+without_unit() { sed -E 's/_(bytes|total)$//' | sort -u; }
+# Those that start a paragraph in the list of the man page.
+explained_values() {
+	sed '1,/^The values, by their names/d; /^\.SS/,$d' "$VMM/man/offmap.1" |
+		sed -nE '/^\.TP/{n; s/^\.I[A-Z]* //; s/vms ", by VM: " //; s/[", ]+/\n/g; p}' | sort -u
+}
 completed() {
 	bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _offmap; echo "${COMPREPLY[*]}"' \
 		"$VMM/completion/offmap.bash" offmap "$@"
@@ -36,7 +51,9 @@ if make -s -C "$VMM" O="$O" "$O/san/text_test" "$O/san/files_test" "$O/san/stat_
 	"$O/san/audit_test" >"$WORK/log" 2>&1; then
 	tap_guest "$("$O/san/text_test")"
 	tap_guest "$("$O/san/files_test")"
-	tap_guest "$(PROMETHEUS_OUT=$WORK/metrics "$O/san/stat_test")"
+	tap_guest "$(PROMETHEUS_OUT=$WORK/metrics JSON_OUT=$WORK/json "$O/san/stat_test")"
+	is "stat: the man page explains all values that it prints, and no others" \
+		"$(explained_values)" "$(printed_values | without_unit)"
 	tap_guest "$("$O/san/audit_test")"
 	# from the package prometheus
 	if command -v promtool >/dev/null; then
