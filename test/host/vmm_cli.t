@@ -48,13 +48,14 @@ completed() {
 ok "it builds without a warning" make -s -C "$VMM" O="$O" all "$O/lib/libfake_kvm.so"
 
 if make -s -C "$VMM" O="$O" "$O/san/text_test" "$O/san/files_test" "$O/san/stat_test" \
-	"$O/san/audit_test" >"$WORK/log" 2>&1; then
+	"$O/san/audit_test" "$O/san/advice_test" >"$WORK/log" 2>&1; then
 	tap_guest "$("$O/san/text_test")"
 	tap_guest "$("$O/san/files_test")"
 	tap_guest "$(PROMETHEUS_OUT=$WORK/metrics JSON_OUT=$WORK/json "$O/san/stat_test")"
 	is "stat: the man page explains all values that it prints, and no others" \
 		"$(explained_values)" "$(printed_values | without_unit)"
 	tap_guest "$("$O/san/audit_test")"
+	tap_guest "$("$O/san/advice_test")"
 	# from the package prometheus
 	if command -v promtool >/dev/null; then
 		is "stat --prometheus: promtool has nothing to say" \

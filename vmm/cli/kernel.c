@@ -54,14 +54,18 @@ void kernel_find_sources(int *ret_tables, int *ret_kcore)
 		kcore_close(kcore);
 }
 
-static const char *debugfs_advice(int error, const char *missing)
+#define MEMSLOTS "KVM's list of memslots in " DEBUGFS "/kvm"
+#define SAME_RELEASE ": install the offmap of this kernel's release"
+
+/* missing: the advice if debugfs lacks the file; unreadable: if it has the file. */
+static const char *debugfs_advice(int error, const char *missing, const char *unreadable)
 {
 	struct statfs fs;
 
 	if (error == EACCES || error == EPERM)
-		return "only root can read " DEBUGFS;
+		return "only root can read " DEBUGFS ", and nobody under lockdown";
 	if (error != ENOENT)
-		return "the file in " DEBUGFS " cannot be read";
+		return unreadable;
 	if (statfs(DEBUGFS, &fs))
 		return "there is no " DEBUGFS ": the kernel lacks CONFIG_DEBUG_FS, or sysfs is not mounted";
 	if (fs.f_type != DEBUGFS_MAGIC)
@@ -72,8 +76,9 @@ static const char *debugfs_advice(int error, const char *missing)
 const char *kernel_tables_advice(int error)
 {
 	if (error == EPROTO)
-		return PTDUMP_FILE " does not show the direct map in a form that is known";
-	return debugfs_advice(error, "there is no " PTDUMP_FILE ": the kernel lacks CONFIG_PTDUMP_DEBUGFS");
+		return PTDUMP_FILE " does not show the direct map in a form that is known" SAME_RELEASE;
+	return debugfs_advice(error, "there is no " PTDUMP_FILE ": the kernel lacks CONFIG_PTDUMP_DEBUGFS",
+			      PTDUMP_FILE " cannot be read");
 }
 
 const char *kernel_kcore_advice(int error)
@@ -88,6 +93,7 @@ const char *kernel_kcore_advice(int error)
 const char *kernel_memslots_advice(int error)
 {
 	if (error == EPROTO || error == ENODATA)
-		return "KVM lists its memslots in a form that is not known";
-	return debugfs_advice(error, "KVM does not list its memslots in " DEBUGFS "/kvm: the kernel lacks the series, or has an older one");
+		return MEMSLOTS " has a form that is not known" SAME_RELEASE;
+	return debugfs_advice(error, "KVM does not list its memslots in " DEBUGFS "/kvm: the kernel lacks the series, or has an older one",
+			      MEMSLOTS " cannot be read");
 }

@@ -43,7 +43,7 @@ if [ "${1:-}" = refused ]; then
 	exit
 fi
 
-for test in lib_test model_test drive_test text_test files_test stat_test; do
+for test in lib_test model_test drive_test text_test files_test stat_test advice_test; do
 	t "$test ends well" unit $test
 	while IFS= read -r line <&4; do
 		[ -n "$line" ] || continue
