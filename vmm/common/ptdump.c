@@ -14,6 +14,9 @@
 #define DIRECT_MAP_MARKER "---[ Low Kernel Mapping ]---"
 #endif
 
+/* Markers that can fall on one place. */
+#define MAX_MARKERS 8
+
 struct range {
 	uint64_t start_pfn;
 	uint64_t end_pfn;
@@ -100,15 +103,28 @@ bool ptdump_parse_line(const char *text, struct ptdump_line *ret)
 	return true;
 }
 
+/* Adds those of the last lines, of nr so far, that are in the direct map. */
+static int add_early(struct ptdump *dump, const struct ptdump_line *last, size_t nr,
+		     uint64_t base)
+{
+	int err = 0;
+
+	for (size_t i = nr > MAX_MARKERS ? nr - MAX_MARKERS : 0; !err && i < nr; i++)
+		if (last[i % MAX_MARKERS].start >= base)
+			err = add_line(dump, &last[i % MAX_MARKERS]);
+	return err;
+}
+
 /*
  * The direct map goes from its marker to the next marker.  It starts at a multiple of 1
  * GiB and has pages in the first GiB.  The kernel prints at most one marker a line.  If
- * two markers fall on one place, the first line of the direct map precedes its own
+ * more markers fall on one place, the first lines of the direct map precede its own
  * marker.
  */
 static int parse(FILE *file, struct ptdump *dump)
 {
-	struct ptdump_line now, before = { 0 };
+	struct ptdump_line now, before[MAX_MARKERS] = { 0 };
+	size_t nr = 0;
 	uint64_t base = 0;
 	bool inside = false;
 	char text[512];
@@ -124,12 +140,11 @@ static int parse(FILE *file, struct ptdump *dump)
 			base = now.start & ~((1ULL << 30) - 1);
 			if (!dump->origin)
 				dump->origin = base;
-			if (before.start >= base)
-				err = add_line(dump, &before);
+			err = add_early(dump, before, nr, base);
 		}
 		if (inside && !err)
 			err = add_line(dump, &now);
-		before = now;
+		before[nr++ % MAX_MARKERS] = now;
 	}
 	if (!err && ferror(file))
 		err = -EIO;

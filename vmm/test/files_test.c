@@ -23,6 +23,7 @@
 
 #define PAGE page_bytes()
 #define FIRST "0xffff888000000000-0xffff888000200000           2M     RW                 NX pmd\n"
+#define USER "0x0000000000200000-0x0000000000400000           2M     RW                 NX pmd\n"
 #define HOLE "0xffff888000200000-0xffff888000400000           2M                        pmd\n"
 #define THIRD "0xffff888000400000-0xffff888000600000           2M     ro                 NX pmd\n"
 #define OTHER "0xffffc90000000000-0xffffc90000200000           2M     RW                 NX pmd\n"
@@ -61,6 +62,11 @@ static void test_tables(void)
 	is_int(read_tables(FIRST MARKER HOLE THIRD, &dump), 0,
 	       "page tables: the first line before its marker");
 	ok(ptdump_maps_pfn(dump, 5), "page tables: it counts");
+	ptdump_free(dump);
+	is_int(read_tables(USER "---[ LDT remap ]---\n" FIRST "---[ mm-local region ]---\n" HOLE MARKER THIRD,
+			   &dump), 0, "page tables: three markers on one place");
+	ok(ptdump_maps_pfn(dump, 5), "page tables: the first line counts");
+	is_int(ptdump_count_all(dump), 1024, "page tables: and none of before");
 	ptdump_free(dump);
 	is_int(read_tables(MARKER THIRD HOLE FIRST, NULL), -EPROTO,
 	       "page tables: ranges that descend, of which a search would miss some");
