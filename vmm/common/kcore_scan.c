@@ -99,19 +99,19 @@ static int scan_segment(struct scan *scan, const struct kcore_segment *seg)
 	return err;
 }
 
-static bool look_again(struct scan *scan, const struct kcore_find *find,
-		       uint64_t page)
+/* A secret can go over the end of a page. */
+static bool look_again(struct scan *scan, const struct kcore_find *find)
 {
 	for (size_t i = 0; i < scan->kcore->nr; i++) {
 		const struct kcore_segment *seg = &scan->kcore->segment[i];
 
-		if (page < seg->phys || page - seg->phys >= seg->size)
+		if (find->phys < seg->phys || seg->size < SECRET_BYTES ||
+		    find->phys - seg->phys > seg->size - SECRET_BYTES)
 			continue;
-		if (kcore_read(scan->kcore, scan->second_look, PAGE,
-			       seg->offset + (page - seg->phys)))
+		if (kcore_read(scan->kcore, scan->second_look, SECRET_BYTES,
+			       seg->offset + (find->phys - seg->phys)))
 			continue;
-		if (secret_is_at((const uint64_t *)(scan->second_look +
-						    find->phys % PAGE),
+		if (secret_is_at((const uint64_t *)scan->second_look,
 				 &scan->secrets[find->secret]))
 			return true;
 	}
@@ -157,7 +157,7 @@ static void second_look(struct scan *scan)
 		struct kcore_find find = result->find[i];
 
 		clean_bounce_page(scan);
-		if (look_again(scan, &find, find.phys & ~(PAGE - 1)))
+		if (look_again(scan, &find))
 			result->find[kept++] = find;
 		else
 			result->nr_own_copies++;

@@ -195,6 +195,12 @@ static void test_scan(void)
 	is_int(result.scanned_bytes, 3 * PAGE, "scan: whole pages only");
 	ok(kcore_first_find(&result, 0) == &result.find[0] && !kcore_first_find(&result, 1),
 	   "scan: by its number");
+	secret_store(at + SECRET_WORDS - 1, &secret);
+	core.ph[1].p_memsz = 4 * PAGE;
+	open_core(file, &core, NULL);
+	is_int(kcore_scan(&secret, 1, &result), 0, "scan: over the end of a page");
+	ok(result.nr_finds == 1 && result.find[0].phys == 19 * PAGE - 8,
+	   "scan: found over the end of a page");
 	free(file);
 }
 
