@@ -26,6 +26,11 @@ gives() {
 }
 json() { perl -MJSON::PP -e 'local $/; my $j = decode_json(<STDIN>); print eval $ARGV[0]' "$1"; }
 
+# replay FUZZER: its corpus; after an abort, its last words
+replay() {
+	"$O/san/replay_$1" "$VMM/test/corpus/fuzz_$1" 2>"$WORK/replay" || tail -n 20 "$WORK/replay"
+}
+
 # The names of values that "offmap stat" prints as JSON, or to Prometheus, as in the man
 # page: without the unit.
 printed_values() {
@@ -48,7 +53,8 @@ completed() {
 ok "it builds without a warning" make -s -C "$VMM" O="$O" all "$O/lib/libfake_kvm.so"
 
 if make -s -C "$VMM" O="$O" "$O/san/text_test" "$O/san/files_test" "$O/san/stat_test" \
-	"$O/san/audit_test" "$O/san/advice_test" >"$WORK/log" 2>&1; then
+	"$O/san/audit_test" "$O/san/advice_test" "$O/san/replay_text" "$O/san/replay_files" \
+	>"$WORK/log" 2>&1; then
 	tap_guest "$("$O/san/text_test")"
 	tap_guest "$("$O/san/files_test")"
 	tap_guest "$(PROMETHEUS_OUT=$WORK/metrics JSON_OUT=$WORK/json "$O/san/stat_test")"
@@ -56,6 +62,8 @@ if make -s -C "$VMM" O="$O" "$O/san/text_test" "$O/san/files_test" "$O/san/stat_
 		"$(explained_values)" "$(printed_values | without_unit)"
 	tap_guest "$("$O/san/audit_test")"
 	tap_guest "$("$O/san/advice_test")"
+	tap_guest "$(replay text)"
+	tap_guest "$(replay files)"
 	# from the package prometheus
 	if command -v promtool >/dev/null; then
 		is "stat --prometheus: promtool has nothing to say" \

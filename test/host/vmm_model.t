@@ -19,10 +19,13 @@ like "the task's code is one page at most" \
 	"$(size -A "$task" | awk '$1 == "task_code" { print ($2 <= 4096) ? "fits" : $2 }')" fits
 is "and needs nothing but itself" "$(nm -u "$task")" ''
 is "nor data" "$(size -A "$task" | awk '$1 ~ /^\.(data|bss|rodata)/ { sum += $2 } END { print sum + 0 }')" 0
-if build tests >"$WORK/log" 2>&1; then
+if build tests "$WORK/o/san/replay_model" >"$WORK/log" 2>&1; then
 	for name in model_test drive_test; do
 		tap_guest "$("$WORK/o/san/$name" 2>/dev/null)"
 	done
+	# after an abort, its last words
+	tap_guest "$("$WORK/o/san/replay_model" "$TOP/vmm/test/corpus/fuzz_model" \
+		2>"$WORK/replay" || tail -n 20 "$WORK/replay")"
 else
 	tap_fail "unit tests build" "$(cat "$WORK/log")"
 fi
