@@ -22,6 +22,7 @@ run() {
 stopped() { gives 125 'a page can be in one slot only' run alias; }
 
 t "run_vmm: the host's root is a place for a VMM" host_ready
+t "liboffmap: its calls on a real guest_memfd" on_host "$BUILT/bin/real_lib"
 echo 8 >/proc/sys/vm/nr_hugepages
 for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc hugetlb \
 	discard map_over new_vm setuid around; do

@@ -56,6 +56,7 @@ done
 t "offmap probe: this kernel can protect memory" gives 0 'protect   yes' offmap probe
 t "offmap probe: the VMM can be run" gives 0 'vmm       yes' offmap probe $VMM/bin/plain_vmm
 t "liboffmap: the example works" gives 0 'got: f4' $VMM/examples/minimal
+t "liboffmap: its calls on a real guest_memfd" $VMM/bin/real_lib
 t "offmap demo says that it has no guest" gives 3 'a program for x86' offmap demo
 t "offmap audit: no VM yet" gives 4 'no process has a VM' offmap audit
 
