@@ -166,7 +166,15 @@ does "the VMM changes its user" setuid
 does "signals without SA_RESTART" signals
 does "a back end has the guest's memory by its descriptor" share --share-guest-memfd
 does "int 0x80, x32 and odd requests do not get around it" around
+does "nor does io_uring" uring
+does "nor does it by the descriptor of the memory" uring_share --share-guest-memfd
+does "mremap(2) lets guest memory neither grow nor be in two places" mremap
+does "memory with a slot is unmapped, and other memory is there later" unmapped
 
+ok "shared memory of System V: 125, with the reason" \
+	gives 125 'shared mapping of /SYSV' run -- "$VMM" sysv
+ok "guest memory that was moved: 125, with the reason" \
+	gives 125 'a guest_memfd already' run -- "$VMM" moved
 ok "a slot that cannot be: 125, with the reason" \
 	gives 125 'a page can be in one slot only' run -- "$VMM" alias
 ok "a back end that had the memory before: 125, with the reason" \

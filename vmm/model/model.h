@@ -104,7 +104,8 @@ void model_range_gone(struct model *model, uint64_t addr, uint64_t size, bool re
 /* madvise(2), for the parts of the range that are outside the direct map. */
 int model_advise(struct model *model, uint64_t addr, uint64_t size, int advice);
 /*
- * Forgets memory that the VMM has unmapped since, by the kernel's list of mappings.
+ * Forgets memory that the VMM has unmapped since, by the kernel's list of mappings.  Makes
+ * slots anew that have other memory by now.
  * region, of a VM: the region about to be registered, or NULL.
  */
 void model_reconcile(struct model *model, const struct vm *vm,

@@ -26,7 +26,7 @@ static bool vma_may_be_taken(const struct ram_vma *vma, char why[RAM_WHY])
 	if (!vma->writable)
 		snprintf(why, RAM_WHY, "the VMM itself may not write it");
 	else if (strstr(vma->path, "kvm-gmem"))
-		snprintf(why, RAM_WHY, "the VMM brings a guest_memfd of its own");
+		snprintf(why, RAM_WHY, "it is a guest_memfd already: one of the VMM's own, or guest memory that the VMM has moved to this address");
 	else if (vma->userfaultfd)
 		snprintf(why, RAM_WHY, "userfaultfd fills it, as when a snapshot is restored lazily: restore it before the guest starts");
 	else if (!vma->shared || !vma->inode || !strncmp(vma->path, "/dev/zero", 9) ||

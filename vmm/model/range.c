@@ -24,6 +24,17 @@ static bool range_is_protected(const struct model *model, uint64_t addr, uint64_
 	return block && block->backing;
 }
 
+/* Does a slot show any of it? */
+static bool is_shown(const struct model *model, uint64_t addr, uint64_t until)
+{
+	for (const struct vm *vm = model->vms; vm; vm = vm->next)
+		for (size_t i = 0; i < vm->nr_slots; i++)
+			if (vm->slot[i].addr < until &&
+			    addr < vm->slot[i].addr + vm->slot[i].size)
+				return true;
+	return false;
+}
+
 bool model_knows(const struct model *model, uint64_t addr, uint64_t size)
 {
 	uint64_t until = addr + page_round(size);
@@ -31,11 +42,7 @@ bool model_knows(const struct model *model, uint64_t addr, uint64_t size)
 
 	if (blocks_run(&model->blocks, addr, until, &block) != until || block)
 		return true;
-	for (const struct vm *vm = model->vms; vm; vm = vm->next)
-		for (size_t i = 0; i < vm->nr_slots; i++)
-			if (vm->slot[i].addr < until && addr < vm->slot[i].addr + vm->slot[i].size)
-				return true;
-	return false;
+	return is_shown(model, addr, until);
 }
 
 static int suspend(struct model *model, struct vm *vm, struct slot *slot)
@@ -128,16 +135,6 @@ int model_advise(struct model *model, uint64_t addr, uint64_t size, int advice)
 	return err;
 }
 
-static bool is_shown(const struct model *model, const struct block *block)
-{
-	for (const struct vm *vm = model->vms; vm; vm = vm->next)
-		for (size_t i = 0; i < vm->nr_slots; i++)
-			if (vm->slot[i].addr < block->addr + block->size &&
-			    block->addr < vm->slot[i].addr + vm->slot[i].size)
-				return true;
-	return false;
-}
-
 /*
  * Ordinary memory has no mark: other memory may be mapped there by now.  The block is
  * believed while a slot shows it, and in the first MiB of its VM.
@@ -146,7 +143,7 @@ static bool plain_is_believed(const struct model *model, const struct block *blo
 			      const struct vm *vm,
 			      const struct kvm_userspace_memory_region2 *region)
 {
-	if (is_shown(model, block))
+	if (is_shown(model, block->addr, block->addr + block->size))
 		return true;
 	return !region || (block->window && vm && block->owner == vm->serial &&
 			   region->guest_phys_addr + (block->addr - region->userspace_addr) <
@@ -169,6 +166,26 @@ static uint64_t still_there(const struct vmas *vmas, const struct block *block, 
 		}
 	}
 	return end;
+}
+
+/* Is there memory that the VMM can use? */
+static bool is_mapped(const struct vmas *vmas, uint64_t addr)
+{
+	struct vma_at vma;
+
+	return !vmas_at(vmas, addr, &vma) && vma.start <= addr && vma.accessible;
+}
+
+/*
+ * The VMM has unmapped this part of a block.  While a slot shows it, the guest keeps it
+ * until there is other memory: then the slot is made anew.
+ */
+static void part_gone(struct model *model, const struct vmas *vmas, uint64_t addr, uint64_t until)
+{
+	bool mapped = is_mapped(vmas, addr), shown = is_shown(model, addr, until);
+
+	if (mapped || !shown)
+		model_range_gone(model, addr, until - addr, mapped);
 }
 
 void model_reconcile(struct model *model, const struct vm *vm,
@@ -197,12 +214,10 @@ void model_reconcile(struct model *model, const struct vm *vm,
 			if (from == b.addr + b.size)
 				continue;
 			at = gone;
-			until = gone;
-			b.addr = from;
-		} else if (plain_is_believed(model, &b, vm, region)) {
-			continue;
+			part_gone(model, &vmas, from, gone);
+		} else if (!plain_is_believed(model, &b, vm, region)) {
+			model_range_gone(model, b.addr, b.size, false);
 		}
-		blocks_cut(&model->blocks, b.addr, until - b.addr, ram_release);
 	}
 	vmas_close(&vmas);
 }

@@ -31,6 +31,7 @@ struct map_query {
 };
 
 #define MAP_QUERY _IOWR('f', 17, struct map_query)
+#define MAP_QUERY_RWX 0x07
 #define MAP_QUERY_COVERING_OR_NEXT 0x10
 
 static void read_flags(const char *line, struct ram_vma *vma)
@@ -140,6 +141,7 @@ int vmas_at(const struct vmas *vmas, uint64_t addr, struct vma_at *ret)
 	*ret = (struct vma_at){
 		.start = query.vma_start, .end = query.vma_end,
 		.offset = query.vma_offset, .inode = query.inode,
+		.accessible = query.vma_flags & MAP_QUERY_RWX,
 	};
 	return 0;
 }

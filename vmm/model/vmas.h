@@ -44,6 +44,8 @@ struct vma_at {
 	uint64_t offset;
 	/* 0: no file */
 	uint64_t inode;
+	/* not PROT_NONE */
+	bool accessible;
 };
 
 /* 0 or -errno; ENOTTY: this kernel cannot. */

@@ -262,7 +262,10 @@ static int64_t map_fixed(struct memory *memory, const struct seccomp_notif *call
 		return ret;
 	}
 	/* memory that may not be accessed counts as unmapped */
-	model_range_gone(&memory->model, arg[0], size, arg[2] != PROT_NONE);
+	if (arg[2] == PROT_NONE)
+		model_reconcile(&memory->model, NULL, NULL);
+	else
+		model_range_gone(&memory->model, arg[0], size, true);
 	return ret;
 }
 
@@ -272,8 +275,9 @@ static int64_t move_fixed(struct memory *memory, const struct seccomp_notif *cal
 	long ret = host_call(&memory->host, -1, SYS_mremap, arg[0], arg[1], arg[2], arg[3], arg[4]);
 
 	if (!host_failed(ret)) {
-		model_range_gone(&memory->model, arg[0], arg[1], false);
 		model_range_gone(&memory->model, arg[4], arg[2], true);
+		/* what was there is unmapped */
+		model_reconcile(&memory->model, NULL, NULL);
 	}
 	return ret;
 }

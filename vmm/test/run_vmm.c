@@ -31,17 +31,9 @@
 
 #include "kvm_abi.h"
 #include "pass.h"
+#include "run_vmm.h"
 
-#define MIB (1UL << 20)
-#define RAM (8 * MIB)
-#define PAGE 4096UL
-/* the guest's byte, and its code */
-#define BYTE 0x3000
-#define CODE 0x1000
-
-#define must(condition) must_at(condition, #condition, __LINE__)
-
-static void must_at(bool good, const char *text, int line)
+void must_at(bool good, const char *text, int line)
 {
 	if (good)
 		return;
@@ -49,20 +41,20 @@ static void must_at(bool good, const char *text, int line)
 	_exit(1);
 }
 
-static void cannot_try(const char *why)
+void cannot_try(const char *why)
 {
 	fprintf(stderr, "%s\n", why);
 	_exit(77);
 }
 
-static int kvm, vm;
+int kvm, vm;
 
 static long kvm_ioctl(int fd, unsigned long request, uintptr_t arg)
 {
 	return syscall(SYS_ioctl, fd, request, arg);
 }
 
-static int new_vm(void)
+int new_vm(void)
 {
 	int fd = kvm_ioctl(kvm, KVM_CREATE_VM, 0);
 
@@ -70,7 +62,7 @@ static int new_vm(void)
 	return fd;
 }
 
-static int set_slot(uint32_t id, uint64_t gpa, uint64_t size, void *mem)
+int set_slot(uint32_t id, uint64_t gpa, uint64_t size, void *mem)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = id, .guest_phys_addr = gpa, .memory_size = size,
@@ -80,7 +72,7 @@ static int set_slot(uint32_t id, uint64_t gpa, uint64_t size, void *mem)
 	return kvm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, (uintptr_t)&region);
 }
 
-static uint8_t *map_ram(uint64_t size, int flags)
+uint8_t *map_ram(uint64_t size, int flags)
 {
 	uint8_t *ram = mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
 
@@ -88,7 +80,7 @@ static uint8_t *map_ram(uint64_t size, int flags)
 	return ram;
 }
 
-static uint8_t *new_ram(void)
+uint8_t *new_ram(void)
 {
 	return map_ram(RAM, MAP_PRIVATE);
 }
@@ -113,7 +105,7 @@ static const char *line_of(const char *name, const void *addr)
 	return line;
 }
 
-static bool is_protected(const void *addr)
+bool is_protected(const void *addr)
 {
 	return strstr(line_of("/proc/self/maps", addr), "kvm-gmem");
 }
@@ -188,7 +180,7 @@ static int guest_byte(uint8_t *ram)
 #endif
 
 /* The guest is a program for x86; elsewhere the VMM writes the byte that it leaves. */
-static void must_see(uint8_t *ram, int byte)
+void must_see(uint8_t *ram, int byte)
 {
 	must(is_protected(ram) && ram[BYTE] == byte);
 #ifdef __x86_64__
@@ -198,7 +190,7 @@ static void must_see(uint8_t *ram, int byte)
 #endif
 }
 
-static void must_run(uint8_t *ram)
+void must_run(uint8_t *ram)
 {
 	ram[BYTE] = 0x42;
 	must_see(ram, 0x42);
@@ -410,7 +402,7 @@ static void have_it_doubled(int socket, int fd)
 	must(read(socket, &done, 1) == 1);
 }
 
-static uint8_t *shared_ram(int *ret_fd)
+uint8_t *shared_ram(int *ret_fd)
 {
 	int fd = memfd_create("back end", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	uint8_t *ram;
@@ -481,7 +473,7 @@ static void case_dontfork(void)
 	must(child_reads(ram + MIB) == 9 && child_reads(alone + MIB) == -1);
 }
 
-static size_t resident(uint8_t *ram)
+size_t resident(uint8_t *ram)
 {
 	static unsigned char pages[RAM / PAGE];
 	size_t nr = 0;
@@ -623,33 +615,6 @@ static void case_signals(void)
 	must(ticks > 0);
 }
 
-/* Ways around the filter. */
-static void case_around(void)
-{
-#ifdef __x86_64__
-	struct kvm_userspace_memory_region *region = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-	long ret;
-
-	must(region != MAP_FAILED);
-	*region = (struct kvm_userspace_memory_region){
-		.memory_size = RAM, .userspace_addr = (uintptr_t)new_ram() };
-	__asm__ volatile("push %%rbx; mov %2, %%ebx; int $0x80; pop %%rbx"
-			 : "=a"(ret)
-			 : "0"(54L), "r"(vm), "c"((long)KVM_SET_USER_MEMORY_REGION),
-			   "d"((uintptr_t)region)
-			 : "memory", "r8", "r9", "r10", "r11");
-	must((int)ret == -ENOSYS);
-	must(syscall(SYS_ioctl | 0x40000000, vm, KVM_SET_USER_MEMORY_REGION, region) == -1 &&
-	     errno == ENOSYS);
-	/* a pointer whose data changes, a request with more bits */
-	must(!kvm_ioctl(vm, KVM_SET_USER_MEMORY_REGION | 1UL << 40, (uintptr_t)region));
-	must(is_protected((void *)(uintptr_t)region->userspace_addr));
-#else
-	cannot_try("x86 has them");
-#endif
-}
-
 /* Slots come and go; the VMM's memory is freed when it unmaps it. */
 static void case_unplug(void)
 {
@@ -720,11 +685,14 @@ static const struct {
 	{ "closefrom", case_closefrom }, { "scrub", case_scrub }, { "dontfork", case_dontfork },
 	{ "prealloc", case_prealloc }, { "hugetlb", case_hugetlb }, { "discard", case_discard },
 	{ "map_over", case_map_over }, { "new_vm", case_new_vm }, { "setuid", case_setuid },
-	{ "signals", case_signals }, { "around", case_around }, { "unplug", case_unplug },
+	{ "signals", case_signals }, { "unplug", case_unplug },
 	{ "share", case_share }, { "share_late", case_share_late },
 	{ "pause", case_pause }, { "alias", case_alias }, { "no_slot", case_no_slot },
 	{ "few_exits", case_few_exits }, { "many_exits", case_many_exits },
-	{ "vm_fails", case_vm_fails },
+	{ "vm_fails", case_vm_fails }, { "around", case_around },
+	{ "mremap", case_mremap }, { "moved", case_moved },
+	{ "sysv", case_sysv },
+	{ "unmapped", case_unmapped }, { "uring", case_uring }, { "uring_share", case_uring_share },
 };
 
 int main(int argc, char **argv)

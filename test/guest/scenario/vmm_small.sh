@@ -72,14 +72,17 @@ run() {
 }
 
 for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc \
-	discard map_over new_vm setuid around; do
+	discard map_over new_vm setuid around mremap unmapped uring; do
 	t "run_vmm: $case" run $case
 done
 t "run_vmm: share" run share --share-guest-memfd
+t "run_vmm: uring_share" run uring_share --share-guest-memfd
 t "run_vmm: signals interrupt no call that the supervisor is asked for" gives 0 ', 0 calls' \
 	run signals
 t "run_vmm: a slot that cannot be stops it" gives 125 'a page can be in one slot only' \
 	run alias
+t "run_vmm: so does shared memory of System V" gives 125 'shared mapping of /SYSV' run sysv
+t "run_vmm: and memory that was moved" gives 125 'a guest_memfd already' run moved
 t "a VMM under offmap run" start offmap run -- $VMM/bin/plain_vmm $MIB
 t "the kernel cannot reach its memory" gives 0 'absent: the kernel can reach 0 of' offmap audit
 stop_vmm

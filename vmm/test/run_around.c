@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+/* Cases of run_vmm: ways around the calls that the supervisor is asked for. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "run_vmm.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Seconds after which the supervisor has looked at the mappings. */
+#define LOOKED 3
+
+void case_around(void)
+{
+#ifdef __x86_64__
+	struct kvm_userspace_memory_region *region = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	long ret;
+
+	must(region != MAP_FAILED);
+	*region = (struct kvm_userspace_memory_region){
+		.memory_size = RAM, .userspace_addr = (uintptr_t)new_ram() };
+	__asm__ volatile("push %%rbx; mov %2, %%ebx; int $0x80; pop %%rbx"
+			 : "=a"(ret)
+			 : "0"(54L), "r"(vm), "c"((long)KVM_SET_USER_MEMORY_REGION),
+			   "d"((uintptr_t)region)
+			 : "memory", "r8", "r9", "r10", "r11");
+	must((int)ret == -ENOSYS);
+	must(syscall(SYS_ioctl | 0x40000000, vm, KVM_SET_USER_MEMORY_REGION, region) == -1 &&
+	     errno == ENOSYS);
+	/* a pointer whose data changes, a request with more bits */
+	must(!syscall(SYS_ioctl, vm, KVM_SET_USER_MEMORY_REGION | 1UL << 40, region));
+	must(is_protected((void *)(uintptr_t)region->userspace_addr));
+#else
+	cannot_try("x86 has them");
+#endif
+}
+
+/* The guest's memory with its byte, all of it allocated. */
+static uint8_t *full_ram(int byte)
+{
+	uint8_t *ram = new_ram();
+
+	must(!set_slot(0, 0, RAM, ram));
+	memset(ram, 7, RAM);
+	ram[BYTE] = byte;
+	return ram;
+}
+
+/* One request to io_uring, and its result. */
+static int uring(const struct io_uring_sqe *wanted)
+{
+	struct io_uring_params params = { 0 };
+	const struct io_uring_cqe *done;
+	struct io_uring_sqe *sqe;
+	int fd = syscall(SYS_io_uring_setup, 1, &params), result;
+	uint8_t *submit, *complete;
+
+	if (fd < 0)
+		cannot_try("there is no io_uring");
+	submit = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQ_RING);
+	complete = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_CQ_RING);
+	sqe = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, IORING_OFF_SQES);
+	must(submit != MAP_FAILED && complete != MAP_FAILED && sqe != MAP_FAILED);
+	*sqe = *wanted;
+	*(uint32_t *)(submit + params.sq_off.array) = 0;
+	__atomic_store_n((uint32_t *)(submit + params.sq_off.tail), 1, __ATOMIC_RELEASE);
+	must(syscall(SYS_io_uring_enter, fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) == 1);
+	done = (const struct io_uring_cqe *)(complete + params.cq_off.cqes);
+	result = done->res;
+	munmap(submit, PAGE);
+	munmap(complete, PAGE);
+	munmap(sqe, PAGE);
+	close(fd);
+	return result;
+}
+
+static int uring_advise(uint8_t *ram, int advice)
+{
+	return uring(&(struct io_uring_sqe){
+		.opcode = IORING_OP_MADVISE, .fd = -1, .addr = (uintptr_t)ram, .len = RAM,
+		.fadvise_advice = advice });
+}
+
+static int uring_file(int fd, int opcode, int advice)
+{
+	return uring(&(struct io_uring_sqe){
+		.opcode = opcode, .fd = fd, .len = RAM, .addr = RAM, .fadvise_advice = advice });
+}
+
+/* The supervisor does not see io_uring's requests: a discard is lost, nothing else. */
+void case_uring(void)
+{
+	uint8_t *ram = full_ram(0x42);
+
+	must(!uring_advise(ram, MADV_DONTNEED) && resident(ram) == RAM / PAGE);
+	must_see(ram, 0x42);
+	must(uring_advise(ram, MADV_FREE) == -EINVAL);
+	must_see(ram, 0x77);
+	must(!uring_advise(ram, MADV_REMOVE) && resident(ram) == 0);
+	must_run(ram);
+}
+
+/*
+ * The same by the descriptor of the guest_memfd, which the VMM has to share it.  The
+ * guest's page has no other mapping by then.
+ */
+void case_uring_share(void)
+{
+	int fd;
+	uint8_t *ram = shared_ram(&fd);
+
+	must(!set_slot(0, 0, RAM, ram));
+	memset(ram, 7, RAM);
+	must_run(ram);
+	must(!uring_advise(ram, MADV_DONTNEED));
+	must(!uring_file(fd, IORING_OP_FADVISE, POSIX_FADV_DONTNEED));
+	must(!posix_fadvise(fd, 0, RAM, POSIX_FADV_DONTNEED));
+	must(resident(ram) == RAM / PAGE);
+	must_see(ram, 0x77);
+}
+
+/* The VMM does not come to the end. */
+void case_sysv(void)
+{
+	int id = shmget(IPC_PRIVATE, RAM, 0600);
+	void *ram = shmat(id, NULL, 0);
+
+	must(!shmctl(id, IPC_RMID, NULL) && ram != (void *)-1);
+	set_slot(0, 0, RAM, ram);
+	must(false);
+}
+
+static bool refused(const void *mapping)
+{
+	return mapping == MAP_FAILED && errno == EFAULT;
+}
+
+/* guest_memfd does not grow, and is at one address. */
+void case_mremap(void)
+{
+	uint8_t *ram = full_ram(0x42);
+
+	must(refused(mremap(ram, RAM, 2 * RAM, MREMAP_MAYMOVE)));
+	must(refused(mremap(ram, RAM, RAM, MREMAP_MAYMOVE | MREMAP_DONTUNMAP)));
+	must_see(ram, 0x42);
+	must(!set_slot(0, 0, 0, ram));
+	must(refused(mremap(ram, RAM, 2 * RAM, MREMAP_MAYMOVE)));
+	must(!set_slot(0, 0, RAM, ram));
+	must_see(ram, 0x77);
+}
+
+/* The memory is moved to another address, and has a slot there.  It does not come to the end. */
+void case_moved(void)
+{
+	uint8_t *ram = full_ram(0x42), *to = new_ram();
+
+	must(!set_slot(0, 0, 0, ram));
+	must(mremap(ram, RAM, RAM, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to && to[BYTE] == 0x42);
+	set_slot(0, 0, RAM, to);
+	must(false);
+}
+
+/* The supervisor notices other memory when it looks. */
+static void must_become(uint8_t *ram, int byte)
+{
+	ram[BYTE] = byte;
+	while (!is_protected(ram))
+		usleep(10000);
+	/* it is asked for this when it has made the slot anew */
+	must(syscall(SYS_ioctl, vm, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS) > 0);
+	must_see(ram, byte);
+}
+
+static void map_again(uint8_t *ram, int byte)
+{
+	must(mmap(ram, RAM, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == ram);
+	must_become(ram, byte);
+}
+
+static void map_none(uint8_t *ram)
+{
+	must(mmap(ram, RAM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == ram);
+}
+
+/* The VMM unmaps memory that has a slot, and has other memory there, now or later. */
+void case_unmapped(void)
+{
+	uint8_t *ram = full_ram(0x42);
+
+	must(!munmap(ram, RAM));
+	map_again(ram, 0x31);
+	must(!munmap(ram, RAM));
+	sleep(LOOKED);
+	map_again(ram, 0x32);
+	map_none(ram);
+	must(!munmap(ram, RAM));
+	map_again(ram, 0x33);
+	map_none(ram);
+	must(!mprotect(ram, RAM, PROT_READ | PROT_WRITE));
+	must_become(ram, 0x34);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* What the cases of run_vmm share. */
+#ifndef RUN_VMM_H
+#define RUN_VMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "kvm_abi.h"
+
+#define MIB (1UL << 20)
+#define RAM (8 * MIB)
+#define PAGE 4096UL
+/* the guest's byte, and its code */
+#define BYTE 0x3000
+#define CODE 0x1000
+
+#define must(condition) must_at(condition, #condition, __LINE__)
+
+void must_at(bool good, const char *text, int line);
+_Noreturn void cannot_try(const char *why);
+
+/* /dev/kvm, and the VM that set_slot() and the guest use */
+extern int kvm, vm;
+
+int new_vm(void);
+int set_slot(uint32_t id, uint64_t gpa, uint64_t size, void *mem);
+uint8_t *map_ram(uint64_t size, int flags);
+uint8_t *new_ram(void);
+bool is_protected(const void *addr);
+/* The pages of RAM bytes that are allocated. */
+size_t resident(uint8_t *ram);
+/* RAM bytes of a memfd, shared, and its descriptor. */
+uint8_t *shared_ram(int *ret_fd);
+/* The memory is protected, and the guest sees this byte.  It leaves 0x77. */
+void must_see(uint8_t *ram, int byte);
+/* The same, with a byte that the VMM writes. */
+void must_run(uint8_t *ram);
+/* run_around.c */
+void case_around(void);
+void case_mremap(void);
+void case_moved(void);
+void case_sysv(void);
+void case_unmapped(void);
+void case_uring(void);
+void case_uring_share(void);
+
+#endif
