@@ -168,6 +168,8 @@ does "a back end has the guest's memory by its descriptor" share --share-guest-m
 does "int 0x80, x32 and odd requests do not get around it" around
 does "nor does io_uring" uring
 does "nor does it by the descriptor of the memory" uring_share --share-guest-memfd
+does "process_madvise(2) discards nothing" process_madvise
+does "no call maps other memory over a slot unseen" remap
 does "mremap(2) lets guest memory neither grow nor be in two places" mremap
 does "memory with a slot is unmapped, and other memory is there later" unmapped
 

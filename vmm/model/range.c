@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "advice.h"
 #include "model.h"
 #include "page.h"
 #include "ram.h"
 #include "say.h"
 #include "vmas.h"
-
-/* Linux 5.14 and 5.18 */
-#define ADVICE_POPULATE_READ 22
-#define ADVICE_POPULATE_WRITE 23
-#define ADVICE_DONTNEED_LOCKED 24
 
 static bool range_is_protected(const struct model *model, uint64_t addr, uint64_t until)
 {
@@ -102,12 +97,12 @@ static int advise_block(struct model *model, const struct block *block, uint64_t
 
 	switch (advice) {
 	case MADV_DONTNEED:
-	case ADVICE_DONTNEED_LOCKED:
+	case MADV_DONTNEED_LOCKED:
 	case MADV_REMOVE:
 	case MADV_FREE:
 		return ram_discard(block->backing, offset, until - addr);
-	case ADVICE_POPULATE_READ:
-	case ADVICE_POPULATE_WRITE:
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
 		return ram_allocate(block->backing, offset, until - addr);
 	}
 	return host_call(model->host, -1, SYS_madvise, addr, until - addr, advice);

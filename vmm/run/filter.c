@@ -3,11 +3,12 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "arch.h"
 #include "kvm_abi.h"
 #include "run.h"
@@ -16,8 +17,6 @@
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
-#define ADVICE_POPULATE_READ 22
-#define ADVICE_DONTNEED_LOCKED 24
 
 /* Placeholders for jumps to the ends, whose places are known last. */
 enum { PASS = 252, ASK = 253, REFUSE = 254 };
@@ -46,10 +45,12 @@ static void load(struct program *p, size_t offset)
 #define LOAD(p, field) load(p, offsetof(struct seccomp_data, field))
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-static void ask_for(struct program *p, const uint32_t *values, size_t nr, uint8_t otherwise)
+/* Goes where if it is one of the values. */
+static void find(struct program *p, const uint32_t *values, size_t nr, uint8_t where,
+		 uint8_t otherwise)
 {
 	for (size_t i = 0; i < nr; i++)
-		jump(p, BPF_JEQ, values[i], ASK, i + 1 < nr ? 0 : otherwise);
+		jump(p, BPF_JEQ, values[i], where, i + 1 < nr ? 0 : otherwise);
 }
 
 /* Refuses ioctls of KVM from 32-bit calls, which the supervisor does not see. */
@@ -87,20 +88,21 @@ static void ioctls(struct program *p, uint32_t magic)
 	LOAD(p, args[5]);
 	jump(p, BPF_JEQ, magic, PASS, 0);
 	LOAD(p, args[1]);
-	ask_for(p, asked, LENGTH(asked), 0);
+	find(p, asked, LENGTH(asked), ASK, 0);
 	jump(p, BPF_JEQ, KVM_CHECK_EXTENSION, 0, PASS);
 	LOAD(p, args[2]);
-	ask_for(p, capabilities, LENGTH(capabilities), PASS);
+	find(p, capabilities, LENGTH(capabilities), ASK, PASS);
 }
+
+/* Advice that takes pages away, or allocates them. */
+static const uint32_t advice[] = {
+	MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_POPULATE_READ, MADV_POPULATE_WRITE,
+	MADV_DONTNEED_LOCKED,
+};
 
 /* Calls that take memory away, or put other memory there. */
 static void mappings(struct program *p, uint32_t magic)
 {
-	static const uint32_t advice[] = {
-		MADV_DONTNEED, MADV_FREE, MADV_REMOVE, ADVICE_POPULATE_READ,
-		ADVICE_POPULATE_READ + 1, ADVICE_DONTNEED_LOCKED,
-	};
-
 	LOAD(p, nr);
 	jump(p, BPF_JEQ, SYS_mmap, 0, 2);
 	LOAD(p, args[3]);
@@ -112,11 +114,24 @@ static void mappings(struct program *p, uint32_t magic)
 	LOAD(p, args[3]);
 	jump(p, BPF_JSET, MREMAP_FIXED, ASK, PASS);
 
-	jump(p, BPF_JEQ, SYS_madvise, 0, PASS);
+	jump(p, BPF_JEQ, SYS_madvise, 0, 3 + LENGTH(advice));
 	LOAD(p, args[5]);
 	jump(p, BPF_JEQ, magic, PASS, 0);
 	LOAD(p, args[2]);
-	ask_for(p, advice, LENGTH(advice), PASS);
+	find(p, advice, LENGTH(advice), ASK, PASS);
+}
+
+/* Other calls that do so: the VMM gets the answer of a kernel that lacks them. */
+static void refused(struct program *p)
+{
+	jump(p, BPF_JEQ, SYS_remap_file_pages, REFUSE, 0);
+	jump(p, BPF_JEQ, SYS_shmat, 0, 2);
+	LOAD(p, args[2]);
+	jump(p, BPF_JSET, SHM_REMAP, REFUSE, PASS);
+
+	jump(p, BPF_JEQ, SYS_process_madvise, 0, PASS);
+	LOAD(p, args[3]);
+	find(p, advice, LENGTH(advice), REFUSE, PASS);
 }
 
 static void build(struct program *p, uint32_t magic)
@@ -126,13 +141,14 @@ static void build(struct program *p, uint32_t magic)
 
 	other_architectures(p);
 	LOAD(p, nr);
-	ask_for(p, whole, LENGTH(whole), 0);
+	find(p, whole, LENGTH(whole), ASK, 0);
 	/* for a VMM that ends with status 0: was there a VM? */
 	jump(p, BPF_JEQ, SYS_exit_group, 0, 2);
 	LOAD(p, args[0]);
 	jump(p, BPF_JSET, 0xff, PASS, ASK);
 	ioctls(p, magic);
 	mappings(p, magic);
+	refused(p);
 	end = p->length;
 	statement(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	statement(p, BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);

@@ -9,8 +9,10 @@
 #include <sys/mman.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "run_vmm.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -126,6 +128,52 @@ void case_uring_share(void)
 	must(!posix_fadvise(fd, 0, RAM, POSIX_FADV_DONTNEED));
 	must(resident(ram) == RAM / PAGE);
 	must_see(ram, 0x77);
+}
+
+static bool lacks(long result)
+{
+	return result == -1 && errno == ENOSYS;
+}
+
+/* Pages can be discarded by madvise(2) only, of which the supervisor knows. */
+void case_process_madvise(void)
+{
+	static const int advice[] = {
+		MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_POPULATE_READ, MADV_POPULATE_WRITE,
+		MADV_DONTNEED_LOCKED,
+	};
+	uint8_t *ram = full_ram(0x42);
+	struct iovec part = { ram, RAM };
+	int self = syscall(SYS_pidfd_open, getpid(), 0);
+	pid_t pid;
+
+	must(self >= 0);
+	for (size_t i = 0; i < LENGTH(advice); i++)
+		must(lacks(syscall(SYS_process_madvise, self, &part, 1, advice[i], 0)));
+	must_see(ram, 0x42);
+	pid = fork();
+	if (!pid) {
+		must(syscall(SYS_process_madvise, self, &part, 1, MADV_PAGEOUT, 0) == (long)RAM);
+		_exit(0);
+	}
+	wait_for(pid, 0);
+	must(resident(ram) == RAM / PAGE);
+	must_see(ram, 0x77);
+}
+
+/* Calls that would map other memory over the guest's; shmat(2) does so with one flag only. */
+void case_remap(void)
+{
+	uint8_t *ram = full_ram(0x42);
+	int id = shmget(IPC_PRIVATE, MIB, 0600);
+	uint8_t *other;
+
+	must(id >= 0);
+	must(lacks((long)shmat(id, ram, SHM_REMAP)));
+	other = shmat(id, NULL, 0);
+	must(!shmctl(id, IPC_RMID, NULL) && other != (void *)-1);
+	must(lacks(syscall(SYS_remap_file_pages, ram, PAGE, 0, 8, 0)));
+	must_see(ram, 0x42);
 }
 
 /* The VMM does not come to the end. */

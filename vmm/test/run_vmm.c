@@ -229,7 +229,7 @@ static void case_allowlist(void)
 	case_raw();
 }
 
-static void wait_for(pid_t pid, int status)
+void wait_for(pid_t pid, int status)
 {
 	int got;
 
@@ -691,6 +691,7 @@ static const struct {
 	{ "few_exits", case_few_exits }, { "many_exits", case_many_exits },
 	{ "vm_fails", case_vm_fails }, { "around", case_around },
 	{ "mremap", case_mremap }, { "moved", case_moved },
+	{ "remap", case_remap }, { "process_madvise", case_process_madvise },
 	{ "sysv", case_sysv },
 	{ "unmapped", case_unmapped }, { "uring", case_uring }, { "uring_share", case_uring_share },
 };

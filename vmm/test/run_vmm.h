@@ -38,10 +38,14 @@ uint8_t *shared_ram(int *ret_fd);
 void must_see(uint8_t *ram, int byte);
 /* The same, with a byte that the VMM writes. */
 void must_run(uint8_t *ram);
+/* Waits for a child, which ends with this status. */
+void wait_for(pid_t pid, int status);
 /* run_around.c */
 void case_around(void);
 void case_mremap(void);
 void case_moved(void);
+void case_process_madvise(void);
+void case_remap(void);
 void case_sysv(void);
 void case_unmapped(void);
 void case_uring(void);

@@ -72,7 +72,8 @@ run() {
 }
 
 for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc \
-	discard map_over new_vm setuid around mremap unmapped uring; do
+	discard map_over new_vm setuid around mremap process_madvise \
+	remap unmapped uring; do
 	t "run_vmm: $case" run $case
 done
 t "run_vmm: share" run share --share-guest-memfd
