@@ -172,6 +172,8 @@ does "process_madvise(2) discards nothing" process_madvise
 does "no call maps other memory over a slot unseen" remap
 does "mremap(2) lets guest memory neither grow nor be in two places" mremap
 does "memory with a slot is unmapped, and other memory is there later" unmapped
+does "a forked child behind an allowlist of the calls that docs/vmm.md lists" fork_allowlist
+does "a forked child behind a filter that refuses exit(2)" fork_no_exit
 
 ok "shared memory of System V: 125, with the reason" \
 	gives 125 'shared mapping of /SYSV' run -- "$VMM" sysv

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "arch.h"
+#include "calls.h"
 #include "memory.h"
 #include "task_abi.h"
 
@@ -143,14 +144,8 @@ void remote_share(struct memory *memory)
 /* Limits the task to these calls, even if another process writes to its memory. */
 static int confine(struct memory *memory)
 {
-	static const uint32_t calls[] = {
-		SYS_recvmsg, SYS_write, SYS_close, SYS_mmap, SYS_mremap, SYS_munmap,
-		SYS_madvise, SYS_get_mempolicy, SYS_mbind, SYS_exit_group,
-	};
-	static const uint32_t ioctls[] = {
-		KVM_CHECK_EXTENSION, KVM_CREATE_GUEST_MEMFD, KVM_SET_USER_MEMORY_REGION,
-		KVM_SET_USER_MEMORY_REGION2, KVM_GET_DIRTY_LOG, KVM_CLEAR_DIRTY_LOG,
-	};
+	static const uint32_t calls[] = { CALLS_OF_TASK };
+	static const uint32_t ioctls[] = { IOCTLS_OF_TASK };
 	struct {
 		uint64_t length;
 		uint64_t at;

@@ -5,6 +5,9 @@
  *
  * task_entry clones a parent with CLONE_VM.  The parent clones the task and exits, and
  * task_entry reaps it.  So the task is no child of the VMM.  Then task_entry traps.
+ *
+ * A filter of the VMM's own may refuse a call.  The parent must not go on as a second
+ * task: task_entry would wait for it.
  */
 #include <signal.h>
 #include <stddef.h>
@@ -51,9 +54,11 @@ __asm__(".pushsection task_code,\"ax\",@progbits\n"
     "	syscall\n"
     "	test	%eax, %eax\n"
     "	jz	2f\n"
-    "	xor	%edi, %edi\n"
-    "	mov	$60, %eax\n"
+    /* exit_group(1) */
+    "	mov	$1, %edi\n"
+    "	mov	$231, %eax\n"
     "	syscall\n"
+    "	hlt\n"
     "2:	mov	%r12, %rdi\n"
     "	xor	%ebp, %ebp\n"
     "	call	task_main\n"
@@ -103,9 +108,11 @@ __asm__(".pushsection task_code,\"ax\",@progbits\n"
     "	mov	x8, #220\n"
     "	svc	#0\n"
     "	cbz	x0, 2f\n"
-    "	mov	x0, #0\n"
-    "	mov	x8, #93\n"
+    /* exit_group(1) */
+    "	mov	x0, #1\n"
+    "	mov	x8, #94\n"
     "	svc	#0\n"
+    "	udf	#0\n"
     "2:	mov	x0, x19\n"
     "	mov	x29, #0\n"
     "	bl	task_main\n"

@@ -2,17 +2,22 @@
 /* Cases of run_vmm: ways around the calls that the supervisor is asked for. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/io_uring.h>
+#include <linux/seccomp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "advice.h"
+#include "calls.h"
 #include "run_vmm.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -44,6 +49,57 @@ void case_around(void)
 #else
 	cannot_try("x86 has them");
 #endif
+}
+
+/* A child makes a VM, behind an allowlist that it has from its parent. */
+void case_fork_allowlist(void)
+{
+	static const uint32_t calls[] = {
+		/* what this program does itself */
+		SYS_openat, SYS_read, SYS_write, SYS_close, SYS_newfstatat, SYS_fstat, SYS_brk,
+		SYS_mmap, SYS_munmap, SYS_ioctl, SYS_clone, SYS_wait4, SYS_exit_group,
+		CALLS_OF_THREAD, CALLS_OF_PARENT, CALLS_OF_NEW_TASK, CALLS_OF_TASK,
+		LIMITED_CALLS_OF_TASK,
+	};
+	uint8_t *ram;
+	pid_t pid;
+
+	allow_only(calls, LENGTH(calls));
+	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (!pid) {
+		vm = new_vm();
+		ram = new_ram();
+		must(!set_slot(0, 0, RAM, ram));
+		must_run(ram);
+		syscall(SYS_exit_group, 0);
+	}
+	wait_for(pid, 0);
+}
+
+/* The filter that the child has refuses exit(2), so that the task's parent cannot end so. */
+void case_fork_no_exit(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = LENGTH(code), .filter = code };
+	uint8_t *ram;
+	pid_t pid;
+
+	must(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	must(!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+	pid = fork();
+	if (!pid) {
+		vm = new_vm();
+		ram = new_ram();
+		must(!set_slot(0, 0, RAM, ram));
+		must_run(ram);
+		_exit(0);
+	}
+	wait_for(pid, 0);
 }
 
 /* The guest's memory with its byte, all of it allocated. */

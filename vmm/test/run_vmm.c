@@ -206,19 +206,15 @@ static void case_raw(void)
 	must_run(ram);
 }
 
-/* As Firecracker and cloud-hypervisor: a call that is not listed kills. */
-static void case_allowlist(void)
+void allow_only(const uint32_t *calls, size_t nr)
 {
-	static const uint32_t calls[] = {
-		SYS_openat, SYS_write, SYS_read, SYS_close, SYS_mmap, SYS_munmap, SYS_brk,
-		SYS_newfstatat, SYS_fstat, SYS_ioctl, SYS_exit_group,
-	};
-	struct sock_filter code[40];
+	struct sock_filter code[2 * 64 + 2];
 	struct sock_fprog program = { .filter = code };
 	unsigned short n = 0;
 
+	must(nr <= 64);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0);
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+	for (size_t i = 0; i < nr; i++) {
 		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
 		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	}
@@ -226,6 +222,17 @@ static void case_allowlist(void)
 	program.len = n;
 	must(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	must(!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program));
+}
+
+/* As Firecracker and cloud-hypervisor: a call that is not listed kills. */
+static void case_allowlist(void)
+{
+	static const uint32_t calls[] = {
+		SYS_openat, SYS_write, SYS_read, SYS_close, SYS_mmap, SYS_munmap, SYS_brk,
+		SYS_newfstatat, SYS_fstat, SYS_ioctl, SYS_exit_group,
+	};
+
+	allow_only(calls, sizeof(calls) / sizeof(calls[0]));
 	case_raw();
 }
 
@@ -690,9 +697,9 @@ static const struct {
 	{ "pause", case_pause }, { "alias", case_alias }, { "no_slot", case_no_slot },
 	{ "few_exits", case_few_exits }, { "many_exits", case_many_exits },
 	{ "vm_fails", case_vm_fails }, { "around", case_around },
-	{ "mremap", case_mremap }, { "moved", case_moved },
-	{ "remap", case_remap }, { "process_madvise", case_process_madvise },
-	{ "sysv", case_sysv },
+	{ "fork_allowlist", case_fork_allowlist }, { "fork_no_exit", case_fork_no_exit },
+	{ "mremap", case_mremap }, { "moved", case_moved }, { "remap", case_remap },
+	{ "process_madvise", case_process_madvise }, { "sysv", case_sysv },
 	{ "unmapped", case_unmapped }, { "uring", case_uring }, { "uring_share", case_uring_share },
 };
 

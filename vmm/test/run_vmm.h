@@ -40,8 +40,13 @@ void must_see(uint8_t *ram, int byte);
 void must_run(uint8_t *ram);
 /* Waits for a child, which ends with this status. */
 void wait_for(pid_t pid, int status);
+/* Limits the process to these system calls; others kill it. */
+void allow_only(const uint32_t *calls, size_t nr);
+
 /* run_around.c */
 void case_around(void);
+void case_fork_allowlist(void);
+void case_fork_no_exit(void);
 void case_mremap(void);
 void case_moved(void);
 void case_process_madvise(void);

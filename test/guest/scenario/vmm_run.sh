@@ -24,7 +24,7 @@ t "run_vmm: the host's root is a place for a VMM" host_ready
 t "liboffmap: its calls on a real guest_memfd" on_host "$BUILT/bin/real_lib"
 echo 8 >/proc/sys/vm/nr_hugepages
 for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc hugetlb \
-	discard map_over new_vm setuid around mremap process_madvise \
+	discard map_over new_vm setuid around fork_allowlist fork_no_exit mremap process_madvise \
 	remap unmapped uring; do
 	t "run_vmm: $case" run $case
 done

@@ -72,7 +72,7 @@ run() {
 }
 
 for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc \
-	discard map_over new_vm setuid around mremap process_madvise \
+	discard map_over new_vm setuid around fork_allowlist fork_no_exit mremap process_madvise \
 	remap unmapped uring; do
 	t "run_vmm: $case" run $case
 done
