@@ -28,7 +28,7 @@ endif
 # guest.
 DEBUG_TESTS := $(filter-out %/upstream_kvm.t %/upstream_mm.t %/bench.t %/vmm.t \
 	%/vmm_devices.t %/vmm_huge.t %/vmm_share.t %/vmm_vhost.t \
-	%/vmm_libvirt.t %/vmm_nested.t %/vmm_uefi.t %/demo.t,\
+	%/vmm_libvirt.t %/vmm_nested.t %/vmm_qemu.t %/vmm_uefi.t %/demo.t,\
 	$(filter test/boot/%,$(TESTS)))
 ifneq ($(filter check-debug,$(MAKECMDGOALS)),)
 override TESTS := $(DEBUG_TESTS)

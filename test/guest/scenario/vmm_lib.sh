@@ -55,7 +55,8 @@ start() {
 		sleep 99999
 	) &
 	(
-		exec <$ROOT/run/mon.out >>/tmp/mon 2>/dev/null
+		# opened for reading only it would wait for a VMM that may have ended
+		exec <>$ROOT/run/mon.out >>/tmp/mon 2>/dev/null
 		cat
 	) &
 	(
