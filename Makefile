@@ -27,7 +27,7 @@ endif
 # of a debug kernel is of no interest.  The VMM tests run the default kernel as a
 # guest.
 DEBUG_TESTS := $(filter-out %/upstream_kvm.t %/upstream_mm.t %/bench.t %/vmm.t \
-	%/vmm_devices.t %/vmm_huge.t %/vmm_share.t %/vmm_vhost.t \
+	%/vmm_backends.t %/vmm_devices.t %/vmm_huge.t %/vmm_share.t %/vmm_vhost.t \
 	%/vmm_libvirt.t %/vmm_nested.t %/vmm_qemu.t %/vmm_uefi.t %/demo.t,\
 	$(filter test/boot/%,$(TESTS)))
 ifneq ($(filter check-debug,$(MAKECMDGOALS)),)

@@ -162,6 +162,7 @@ does "memory of huge pages is moved" hugetlb
 does "memory that is given back is freed" discard
 does "other memory is mapped over a slot" map_over
 does "a VM is made anew with the same memory" new_vm
+does "memory is the VMM's and the guest's by turns, while a vCPU runs" churn
 does "the VMM changes its user" setuid
 does "signals without SA_RESTART" signals
 does "a back end has the guest's memory by its descriptor" share --share-guest-memfd

@@ -701,6 +701,7 @@ static const struct {
 	{ "mremap", case_mremap }, { "moved", case_moved }, { "remap", case_remap },
 	{ "process_madvise", case_process_madvise }, { "sysv", case_sysv },
 	{ "unmapped", case_unmapped }, { "uring", case_uring }, { "uring_share", case_uring_share },
+	{ "churn", case_churn },
 };
 
 int main(int argc, char **argv)

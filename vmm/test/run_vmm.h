@@ -56,4 +56,7 @@ void case_unmapped(void);
 void case_uring(void);
 void case_uring_share(void);
 
+/* run_churn.c */
+void case_churn(void);
+
 #endif

@@ -25,7 +25,7 @@ t "liboffmap: its calls on a real guest_memfd" on_host "$BUILT/bin/real_lib"
 echo 8 >/proc/sys/vm/nr_hugepages
 for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc hugetlb \
 	discard map_over new_vm setuid around fork_allowlist fork_no_exit mremap process_madvise \
-	remap unmapped uring; do
+	remap unmapped uring churn; do
 	t "run_vmm: $case" run $case
 done
 t "run_vmm: share" run share --share-guest-memfd
