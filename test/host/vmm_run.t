@@ -172,12 +172,17 @@ does "nor does it by the descriptor of the memory" uring_share --share-guest-mem
 does "process_madvise(2) discards nothing" process_madvise
 does "no call maps other memory over a slot unseen" remap
 does "mremap(2) lets guest memory neither grow nor be in two places" mremap
-does "memory with a slot is unmapped, and other memory is there later" unmapped
 does "a forked child behind an allowlist of the calls that docs/vmm.md lists" fork_allowlist
 does "a forked child behind a filter that refuses exit(2)" fork_no_exit
 
 ok "shared memory of System V: 125, with the reason" \
 	gives 125 'shared mapping of /SYSV' run -- "$VMM" sysv
+for case in unmapped unmapped_later; do
+	ok "other memory where a slot was unmapped ($case): 125, with the reason" \
+		gives 125 'without MAP_FIXED' run -- "$VMM" $case
+	ok "the same, permissive: the guest has it" \
+		gives 0 'stays ordinary memory' run --permissive -- "$VMM" $case
+done
 ok "guest memory that was moved: 125, with the reason" \
 	gives 125 'a guest_memfd already' run -- "$VMM" moved
 ok "a slot that cannot be: 125, with the reason" \

@@ -104,8 +104,9 @@ void model_range_gone(struct model *model, uint64_t addr, uint64_t size, bool re
 /* madvise(2), for the parts of the range that are outside the direct map. */
 int model_advise(struct model *model, uint64_t addr, uint64_t size, int advice);
 /*
- * Forgets memory that the VMM has unmapped since, by the kernel's list of mappings.  Makes
- * slots anew that have other memory by now.
+ * Forgets memory that the VMM has unmapped since, by the kernel's list of mappings.  Takes
+ * slots away that have other memory by now.
+ *
  * region, of a VM: the region about to be registered, or NULL.
  */
 void model_reconcile(struct model *model, const struct vm *vm,
@@ -127,5 +128,8 @@ int pieces_for_range(struct model *model, uint64_t addr, uint64_t until,
 int policy_prepare(struct model *model, struct vm *vm, struct slot *slot);
 int policy_refuse(struct model *model, const struct slot *slot, uint64_t addr,
 		  uint64_t until, const char *why);
+/* The same; permissive, the memory counts as ordinary from then on. */
+int policy_leave_plain(struct model *model, struct vm *vm, const struct slot *slot,
+		       uint64_t addr, uint64_t until, const char *why);
 
 #endif

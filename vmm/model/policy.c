@@ -62,6 +62,14 @@ static int mark_plain(struct model *model, const struct vm *vm, uint64_t addr,
 		.addr = addr, .size = until - addr, .window = window, .owner = vm->serial });
 }
 
+int policy_leave_plain(struct model *model, struct vm *vm, const struct slot *slot,
+		       uint64_t addr, uint64_t until, const char *why)
+{
+	int err = policy_refuse(model, slot, addr, until, why);
+
+	return err ? err : mark_plain(model, vm, addr, until, false);
+}
+
 /*
  * Installs a slot that pieces_uninstall() took away.  A slot that still has pieces is
  * there.

@@ -172,15 +172,39 @@ static bool is_mapped(const struct vmas *vmas, uint64_t addr)
 }
 
 /*
+ * Other memory is where slots show this range.  The VMM may use it at this moment, so that
+ * it cannot be moved: its writes would be lost.
+ */
+static void replaced_unseen(struct model *model, uint64_t addr, uint64_t until)
+{
+	pieces_for_range(model, addr, until, suspend);
+	model_range_gone(model, addr, until - addr, false);
+	for (struct vm *vm = model->vms; vm; vm = vm->next) {
+		for (size_t i = 0; i < vm->nr_slots; i++) {
+			struct slot *s = &vm->slot[i];
+			uint64_t from = addr > s->addr ? addr : s->addr;
+			uint64_t to = s->addr + s->size < until ? s->addr + s->size : until;
+
+			if (s->active || from >= to)
+				continue;
+			if (policy_leave_plain(model, vm, s, from, to, "the VMM has unmapped it, and mapped other memory there without MAP_FIXED"))
+				say("slot %u is gone from the guest", s->id);
+			else
+				resume(model, vm, s);
+		}
+	}
+}
+
+/*
  * The VMM has unmapped this part of a block.  While a slot shows it, the guest keeps it
- * until there is other memory: then the slot is made anew.
+ * until there is other memory.
  */
 static void part_gone(struct model *model, const struct vmas *vmas, uint64_t addr, uint64_t until)
 {
-	bool mapped = is_mapped(vmas, addr), shown = is_shown(model, addr, until);
-
-	if (mapped || !shown)
-		model_range_gone(model, addr, until - addr, mapped);
+	if (!is_shown(model, addr, until))
+		model_range_gone(model, addr, until - addr, false);
+	else if (is_mapped(vmas, addr))
+		replaced_unseen(model, addr, until);
 }
 
 void model_reconcile(struct model *model, const struct vm *vm,

@@ -163,7 +163,7 @@ static void run_exits(uint16_t times)
 }
 
 /* Returns the guest's byte at BYTE; the guest leaves another there, which the VMM sees. */
-static int guest_byte(uint8_t *ram)
+int guest_byte(uint8_t *ram)
 {
 	static const uint8_t code[] = {
 		0xa0, 0x00, 0x30,		/* mov al, [BYTE] */
@@ -700,7 +700,8 @@ static const struct {
 	{ "fork_allowlist", case_fork_allowlist }, { "fork_no_exit", case_fork_no_exit },
 	{ "mremap", case_mremap }, { "moved", case_moved }, { "remap", case_remap },
 	{ "process_madvise", case_process_madvise }, { "sysv", case_sysv },
-	{ "unmapped", case_unmapped }, { "uring", case_uring }, { "uring_share", case_uring_share },
+	{ "unmapped", case_unmapped }, { "unmapped_later", case_unmapped_later },
+	{ "uring", case_uring }, { "uring_share", case_uring_share },
 	{ "churn", case_churn },
 };
 

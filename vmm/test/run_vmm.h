@@ -34,6 +34,8 @@ bool is_protected(const void *addr);
 size_t resident(uint8_t *ram);
 /* RAM bytes of a memfd, shared, and its descriptor. */
 uint8_t *shared_ram(int *ret_fd);
+/* The guest's byte; x86 only.  It leaves 0x77. */
+int guest_byte(uint8_t *ram);
 /* The memory is protected, and the guest sees this byte.  It leaves 0x77. */
 void must_see(uint8_t *ram, int byte);
 /* The same, with a byte that the VMM writes. */
@@ -53,6 +55,7 @@ void case_process_madvise(void);
 void case_remap(void);
 void case_sysv(void);
 void case_unmapped(void);
+void case_unmapped_later(void);
 void case_uring(void);
 void case_uring_share(void);
 
