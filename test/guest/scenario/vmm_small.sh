@@ -82,12 +82,11 @@ t "run_vmm: signals interrupt no call that the supervisor is asked for" gives 0 
 	run signals
 t "run_vmm: a slot that cannot be stops it" gives 125 'a page can be in one slot only' \
 	run alias
-t "run_vmm: so does shared memory of System V" gives 125 'shared mapping of /SYSV' run sysv
 for case in unmapped unmapped_later; do
 	t "run_vmm: $case: it is stopped" gives 125 'without MAP_FIXED' run $case
 	t "run_vmm: $case: permissive goes on" gives 0 'stays ordinary memory' run $case --permissive
 done
-t "run_vmm: and memory that was moved" gives 125 'a guest_memfd already' run moved
+t "run_vmm: so does memory that was moved" gives 125 'a guest_memfd already' run moved
 t "a VMM under offmap run" start offmap run -- $VMM/bin/plain_vmm $MIB
 t "the kernel cannot reach its memory" gives 0 'absent: the kernel can reach 0 of' offmap audit
 stop_vmm
