@@ -138,10 +138,7 @@ uint32_t offmap_features(const struct offmap_mem *mem)
 #define MAP_FLAGS (OFFMAP_MAP_FIXED | OFFMAP_MAP_READ_ONLY | OFFMAP_MAP_POPULATE | \
 		   OFFMAP_MAP_FORK)
 
-/*
- * MAP_POPULATE and madvise() look pages up as for DMA, which such memory refuses.
- * MAP_POPULATE does not report errors, either.
- */
+/* MAP_POPULATE would not report errors. */
 static int populate(const struct offmap_mem *mem, const void *addr, uint64_t offset,
 		    uint64_t size)
 {

@@ -211,8 +211,8 @@ static bool is_due(struct nodirmap_blocks *blocks)
 }
 
 /*
- * Pages that are free already cannot be refused.  They were charged until then, so
- * the cgroup is not above its limit for long.
+ * Pages that are free already cannot be refused.  Most were charged until then.  A
+ * folio that its file did not take was not: the cgroup can be above its limit by that.
  *
  * One task at a time: another one must not uncharge pages that are about to be charged.
  */
