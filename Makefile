@@ -110,6 +110,7 @@ check: tests-exist
 	$(PHASE) 3/4 'build Linux'
 	$(RUN) lab/build
 	$(if $(OTHER),$(RUN) $(OTHER) lab/build)
+	$(RUN) lab/tsc
 	$(PHASE) 4/4 tests
 	$(RUN) test/run $(or $(CHOSEN),$(TESTS))
 
