@@ -24,7 +24,7 @@ make_initrd() {
 	rm -r /tmp/next
 }
 
-# How many lists of free pages there are for an order; for who reads the dump.
+# How many types of free pages have a list for an order; for who reads the dump.
 free_lists() {
 	sed -n 's/^Number of blocks type *//p' /proc/pagetypeinfo | wc -w | sed 's/^/lists of free pages: /'
 }
