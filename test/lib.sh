@@ -19,6 +19,9 @@
 #   two_nodes SIZE SIZE          for lab/boot -q: nodes of two CPUs each, of that memory
 #   needs_bench "claim"          ends the file, skipped, without the tools of bench/
 #   needs_bochs "claim"          the same without those of lab/bochs
+#   unpacked SCRIPT "claim" "why" "claim"
+#                                sets $unpacked to what lab/SCRIPT prints; else skips
+#                                the first claim, or fails the second, and returns 1
 
 # shellcheck source-path=SCRIPTDIR source=../lab/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
@@ -150,6 +153,17 @@ needs_bench() {
 		skip "$1" "jq or column is missing: sudo make packages"
 		exit 0
 	fi
+}
+
+unpacked() {
+	local status=0
+	unpacked=$("$TOP/lab/$1") || status=$?
+	case $status in
+	0) return ;;
+	4) skip "$2" "$3" ;;
+	*) tap_fail "$4" ;;
+	esac
+	return 1
 }
 
 # a Bochs that cannot be fetched is a failure, which the boot shows

@@ -5,11 +5,8 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-status=0
-unpacked=$("$TOP/lab/libvirt") || status=$?
-case $status in
-0) boot_tap vmm_libvirt -r -m 2G -t 1200 -- /scenario/vmm_libvirt.sh "$OUT/vmm" \
-	"$unpacked" "$TOP/vmm/examples/offmap-qemu" ;;
-4) skip "a domain of libvirt" "this is not Debian" ;;
-*) tap_fail "libvirt can be unpacked" ;;
-esac
+if unpacked libvirt "a domain of libvirt" "this is not Debian" \
+	"libvirt can be unpacked"; then
+	boot_tap vmm_libvirt -r -m 2G -t 1200 -- /scenario/vmm_libvirt.sh "$OUT/vmm" \
+		"$unpacked" "$TOP/vmm/examples/offmap-qemu"
+fi

@@ -7,11 +7,8 @@ set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
 read_conf "$TOP/lab/arch/$ARCH.conf"
 
-status=0
-unpacked=$("$TOP/lab/qemu") || status=$?
-case $status in
-0) boot_tap vmm_qemu -r -m 2G -t 1200 -- /scenario/vmm_qemu.sh "$OUT/vmm" \
-	"$OUT/build/$ARCH-default/${KERNEL_IMAGE:?}" "$unpacked" ;;
-4) skip "a newer QEMU" "mmdebstrap is missing: sudo make packages" ;;
-*) tap_fail "a newer QEMU can be unpacked" ;;
-esac
+if unpacked qemu "a newer QEMU" "mmdebstrap is missing: sudo make packages" \
+	"a newer QEMU can be unpacked"; then
+	boot_tap vmm_qemu -r -m 2G -t 1200 -- /scenario/vmm_qemu.sh "$OUT/vmm" \
+		"$OUT/build/$ARCH-default/${KERNEL_IMAGE:?}" "$unpacked"
+fi

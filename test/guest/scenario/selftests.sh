@@ -38,6 +38,7 @@ must() {
 }
 
 upstream_passes() {
+	result=''
 	upstream pass "${1#./}" must "$@"
 	[ "$result" = pass ]
 }

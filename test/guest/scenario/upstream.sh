@@ -15,6 +15,7 @@
 
 how=$1
 part=$2
+result=''
 tab=$(printf '\t')
 
 run() {
