@@ -161,3 +161,21 @@ apt_update() {
 		die "$2: the mirror $MIRROR_URI cannot be reached: check network and proxy, or set MIRROR=; log: $APT_LOG"
 	return 1
 }
+
+# apt_unpack NAME PACKAGES SUITE [BACKPORTS]: into out/NAME, once; apt prefers BACKPORTS, if
+# there are any.  Without the root's maintainer scripts, and so without privileges.
+apt_unpack() {
+	local root=$OUT/$1 log=$OUT/logs/$1.log suite release=${4:-$3} sources=()
+	apt_mirror "$3"
+	note "$1: unpacking that of Debian's $release; log: $log"
+	rm -rf "$root.tmp"
+	for suite in "${@:3}"; do
+		sources+=("deb [signed-by=$MIRROR_KEY] $MIRROR_URI $suite main")
+	done
+	mmdebstrap --mode=chrootless --variant=extract --format=directory \
+		--aptopt="APT::Default-Release \"$release\"" --include="$2" \
+		"$3" "$root.tmp" "${sources[@]}" >"$log" 2>&1 ||
+		die "$1: $MIRROR_URI does not give $release's: $(grep -m 1 '^E: ' "$log" || tail -n 1 "$log"); log: $log"
+	rm -rf "$root"
+	mv "$root.tmp" "$root"
+}
