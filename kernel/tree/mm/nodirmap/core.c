@@ -128,12 +128,10 @@ struct mermap_marks **nodirmap_marks(struct address_space *mapping)
 }
 EXPORT_SYMBOL_FOR_MODULES(nodirmap_marks, "kvm");
 
+/* The flag stays: GUP-fast may have found the mapping while it had folios. */
 void __nodirmap_exit_mapping(struct address_space *mapping)
 {
 	struct nodirmap_owner *owner = mapping->nodirmap_owner;
-
-	if (!test_and_clear_bit(AS_NO_DIRECT_MAP, &mapping->flags))
-		return;
 
 	if (owner) {
 		mapping->nodirmap_owner = NULL;
