@@ -174,6 +174,19 @@ static long read_long(const char *path, int base)
 	return got <= 0 ? -1 : strtol(text, NULL, base);
 }
 
+/* A counter of all CPUs, each of which keeps its last changes to itself for a while. */
+static int64_t exact_vmstat(const char *name)
+{
+	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (write(fd, "1", 1) != 1)
+			perror("boundaries: /proc/sys/vm/stat_refresh");
+		close(fd);
+	}
+	return vmstat(name);
+}
+
 static long block_pages(void)
 {
 	return read_long(BLOCKS "block_size_bytes", 16) / (long)MEM_PAGE;
@@ -278,15 +291,13 @@ static int offline_used(const struct mem *mem, struct candidates *blocks)
 	return wrong;
 }
 
-/* Of the ranges, the one with most pages that the direct map lacks; 0 if none has any. */
-static long most_absent(const struct candidates *blocks, long *ret_absent)
+/* Of the ranges, the one with most pages that the direct map lacks; NULL if none has any. */
+static long *most_absent(struct candidates *blocks, const struct ptdump *dump,
+			 long *ret_absent)
 {
-	struct ptdump *dump;
-	long most = 0;
+	long *most = NULL;
 
 	*ret_absent = 0;
-	if (ptdump_read(&dump))
-		return 0;
 	for (size_t i = 0; i < blocks->nr; i++) {
 		uint64_t first = blocks->block[i] * block_pages();
 		long absent = 0;
@@ -295,34 +306,97 @@ static long most_absent(const struct candidates *blocks, long *ret_absent)
 			absent += !ptdump_maps_pfn(dump, pfn);
 		if (absent > *ret_absent) {
 			*ret_absent = absent;
-			most = blocks->block[i];
+			most = &blocks->block[i];
 		}
 	}
-	ptdump_free(dump);
 	return most;
+}
+
+/* The kernel's log from here on; -1 if there is none. */
+static int open_log(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+/*
+ * The page that the log names as the one that cannot be moved; 0 if it names none.
+ * Closes the log.
+ */
+static uint64_t read_unmovable(int log)
+{
+	uint64_t pfn = 0;
+	char record[1024];
+	ssize_t got;
+
+	/* A record that was overwritten is EPIPE; the next call has the one after it. */
+	while ((got = read(log, record, sizeof(record) - 1)) > 0 ||
+	       (got < 0 && errno == EPIPE)) {
+		char *at;
+
+		record[got > 0 ? got : 0] = '\0';
+		at = strstr(record, " pfn:0x");
+		if (at)
+			pfn = strtoull(at + strlen(" pfn:"), NULL, 16);
+	}
+	if (log >= 0)
+		close(log);
+	return pfn;
+}
+
+/*
+ * Take one of the ranges offline.  The kernel may have a page of its own in a range: one
+ * that was in the direct map before.  Another range is tried then.
+ */
+static int offline_one(struct candidates *blocks, const struct ptdump *dump, long *ret_block,
+		       long *ret_absent)
+{
+	uint64_t unmovable;
+	long *block;
+	int err, log;
+
+	while ((block = most_absent(blocks, dump, ret_absent))) {
+		*ret_block = *block;
+		log = open_log();
+		err = set_state(*block, "offline");
+		unmovable = read_unmovable(log);
+		printf("memory%ld: offline, when it is free, %ld pages out of the map: %s\n",
+		       *block, *ret_absent, strerror(err));
+		if (unmovable)
+			printf("pfn %#" PRIx64 " cannot be moved\n", unmovable);
+		if (err != EBUSY || !unmovable || !ptdump_maps_pfn(dump, unmovable))
+			return err;
+		printf("it was in the direct map\n");
+		*block = blocks->block[--blocks->nr];
+	}
+	return ENOENT;
 }
 
 /*
  * The kernel gives blocks back that nobody asks for.  2 if it has given back all that
- * the ranges had, before anybody could look.
+ * the ranges had before they were looked at, or has pages of its own in all of them.
  */
-static int offline_free(const struct candidates *blocks)
+static int offline_free(struct candidates *blocks)
 {
 	int64_t returned = vmstat("nodirmap_block_return");
+	struct ptdump *dump;
 	long block, absent;
 	int err, wrong;
 
 	printf("%" PRId64 " pages are free in blocks out of the map\n",
 	       vmstat("nr_free_nodirmap_blocks"));
-	block = most_absent(blocks, &absent);
-	if (!block) {
-		printf("all of them came back before\n");
+	if (ptdump_read(&dump))
+		return 2;
+	err = offline_one(blocks, dump, &block, &absent);
+	ptdump_free(dump);
+	if (err == ENOENT) {
+		printf("no range is free and out of the map\n");
 		return 2;
 	}
 
-	err = set_state(block, "offline");
-	printf("memory%ld: offline, when it is free, %ld pages out of the map: %s\n", block,
-	       absent, strerror(err));
 	returned = vmstat("nodirmap_block_return") - returned;
 	printf("%" PRId64 " blocks came back\n", returned);
 	wrong = claim(!err, "a range goes offline when the memory is free");
@@ -499,7 +573,7 @@ static int holes(const struct mem_kind *kind, size_t nr_pages, const char *cgrou
 static int spares(const struct mem_kind *kind, size_t size)
 {
 	static struct mem mem[SPARES];
-	long before = vmstat("nr_nodirmap_holes"), kept;
+	long before = exact_vmstat("nr_nodirmap_holes"), kept;
 	char *map;
 
 	for (size_t i = 0; i < SPARES; i++)
@@ -507,7 +581,7 @@ static int spares(const struct mem_kind *kind, size_t size)
 		    mem_punch(&mem[i], 0, SPARE_PAGES))
 			return 2;
 
-	kept = vmstat("nr_nodirmap_holes") - before;
+	kept = exact_vmstat("nr_nodirmap_holes") - before;
 	printf("%d files keep %ld pages that they do not use\n", SPARES, kept);
 	if (claim(kept >= SPARES * BLOCK_PAGES, "each has a block"))
 		return 1;
