@@ -17,11 +17,13 @@ boots() {
 }
 
 # shellcheck disable=SC2016
-boots status -- sh -c 'printf "%s|" "$@" >&3; echo no result; exit 7' sh 'a b' "it's" '$x' ''
+KERNEL_PARAMS=lab.all=1 boots status -a lab.this=1 -- sh -c 'printf "%s|" "$@" >&3; echo no result; exit 7' sh 'a b' "it's" '$x' ''
 is "the command's status is the boot's" "$status" 7
 is "arguments arrive word for word, and only descriptor 3 is the result" \
 	"$out" "a b|it's|\$x||"
 is "a boot that goes well says nothing" "$says" ""
+ok "the kernel gets the words of KERNEL_PARAMS and of -a" \
+	grep -q 'Command line: .* lab\.all=1.* lab\.this=1$' "$OUT/logs/lab_status/console.log"
 
 # shellcheck disable=SC2016
 boots tap -- sh -c '. /tap.sh
