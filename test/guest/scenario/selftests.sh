@@ -24,6 +24,9 @@ MAY_SKIP='^$'
 ! grep -q 'kvm-arm.mode=protected' /proc/cmdline ||
 	MAY_SKIP="$MAY_SKIP\|entries of the guest do not show"
 MAY_SKIP="$MAY_SKIP\|nobody gets a reference"
+# PREEMPT_RT has no large folios.
+THP=/sys/kernel/mm/transparent_hugepage
+[ -d $THP ] || MAY_SKIP="$MAY_SKIP\|no such guest_memfd"
 ! dmesg | grep -q 'nodirmap: off' || MAY_SKIP="$MAY_SKIP\|no large folios here"
 
 must() {
@@ -93,15 +96,18 @@ own() {
 }
 
 cd /kvm || exit 1
-own guest_memfd_test
+if [ -d $THP ]; then
+	own guest_memfd_test
+else
+	skip "kvm: guest_memfd_test" "Linux's own part of it needs transparent huge pages"
+fi
 own guest_memfd_no_direct_map_test
 own guest_memfd_no_direct_map_guest_test
 own memslots_debugfs_test
 own guest_memfd_write_test
 own guest_memfd_write_stress_test ${brief:+-d 1}
-# a large folio is 2 MiB where pages have 4 KiB, and PREEMPT_RT has none
-if grep -q 'KernelPageSize: *4 kB' /proc/self/smaps &&
-	[ -d /sys/kernel/mm/transparent_hugepage ]; then
+# a large folio is 2 MiB where pages have 4 KiB
+if [ -d $THP ] && grep -q 'KernelPageSize: *4 kB' /proc/self/smaps; then
 	own guest_memfd_huge_test
 fi
 if [ "$(uname -m)" = x86_64 ]; then

@@ -1023,16 +1023,13 @@ static bool captured(struct page *page, freetype_t freetype)
 		.freetype = freetype,
 		.order = CAPTURE_ORDER,
 	};
-	unsigned long flags;
 
 	/* Kernel threads do not capture: pose as a user's task. */
-	local_irq_save(flags);
 	current->flags &= ~PF_KTHREAD;
 	WRITE_ONCE(current->capture_control, &capc);
 	__free_pages(page, CAPTURE_ORDER);
 	WRITE_ONCE(current->capture_control, NULL);
 	current->flags |= PF_KTHREAD;
-	local_irq_restore(flags);
 
 	if (!capc.page)
 		return false;
