@@ -60,4 +60,5 @@ t "pagetypeinfo: no page is free out of the map" grep -E "$NONE" /proc/pagetypei
 # what lists of CPUs have is in no row: that empties them
 t "pagetypeinfo: the rest of blocks that are out is" absence hold gmem_mmap -- \
 	sh -c "echo 1 >/proc/sys/vm/drop_caches; grep -E '$FREE' /proc/pagetypeinfo"
+t "fault: no folio of 2 MiB" faults huge
 plan

@@ -27,14 +27,31 @@ prepare_hypervisor() {
 
 t "nested: the host's root is a place for a VMM" prepare_hypervisor
 START=$(holes)
+MACHINE_NESTED="$QEMU -M q35 -smp 2 -m 384 -no-reboot"
+
+# has_guest PROGRAM
+has_guest() { ask "cd /bin && ./${1#x86/}"; }
+
+# leaves_nothing NAME: of the VM that runs, and of its guests; then it ends.
+leaves_nothing() {
+	t "$1: this kernel can reach nothing of both" absent
+	t "$1: the guest's kernel has nothing to report" ask '! dmesg | grep "WARNING:\|BUG:\|Oops"'
+	t "$1: the VMM is killed" stop
+	t "$1: no page stays out of the direct map" holes_are "$START"
+}
+
 # shellcheck disable=SC2086
-t "q35: boots to a prompt" boots quiet offmap run -- $QEMU -M q35 -smp 2 -m 384 -no-reboot
-t "the guest has KVM" ask 'test -c /dev/kvm'
+t "q35: boots to a prompt" boots quiet offmap run -- $MACHINE_NESTED
+t "q35: the guest has KVM" ask 'test -c /dev/kvm'
 for program in $WITH_GUEST; do
-	t "the guest has a guest: ${program#x86/}" ask "cd /bin && ./${program#x86/}"
+	t "q35: the guest has a guest: ${program#x86/}" has_guest "$program"
 done
-t "this kernel can reach nothing of both" absent
-t "the guest's kernel has nothing to report" ask '! dmesg | grep "WARNING:\|BUG:\|Oops"'
-t "the VMM is killed" stop
-t "no page stays out of the direct map" holes_are "$START"
+leaves_nothing q35
+
+# The guest's guest has pages of 4 KiB, by the guest's tables, in a folio of 2 MiB.
+# shellcheck disable=SC2086
+t "huge: boots to a prompt" boots quiet offmap run --huge -- $MACHINE_NESTED
+program=${WITH_GUEST%% *}
+t "huge: the guest has a guest: $program" has_guest "$program"
+leaves_nothing huge
 plan
