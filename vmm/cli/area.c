@@ -192,8 +192,11 @@ static uint8_t compare(const struct judging *j, const uint8_t *own, uint64_t sta
 		for (uint64_t k = i; k < end; k++) {
 			const uint8_t *kernels = j->kernels + (k - i) * page;
 
-			if (!page_is_zero(kernels) && same_contents(own + k * page, kernels))
-				j->mark[start + k] |= IN_CORE;
+			if (page_is_zero(kernels))
+				continue;
+			/* other contents: the process has changed the page, or its frame */
+			j->mark[start + k] |= same_contents(own + k * page, kernels) ? IN_CORE :
+					      BLANK;
 		}
 	}
 	return 0;

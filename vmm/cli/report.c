@@ -366,6 +366,10 @@ static void explain_part(struct vm_report *report, const struct part *part, bool
 	else if (part->partly)
 		explain(report, "%s: the process has closed its guest_memfd, so that pages of the guest alone cannot be found",
 			name);
+	/* what the process does not map now, its VM can still have */
+	else if (part->kind == PART_PLAIN && part->slot.backing == BACKED_BY_PROCESS)
+		explain(report, "%s: it is ordinary memory, of which the process shows only what it has mapped now",
+			name);
 	else if (!tables && part->blank)
 		explain(report, "%s: without the page tables, its %" PRIu64 " blank pages cannot be judged",
 			name, part->blank);

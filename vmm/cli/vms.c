@@ -15,6 +15,8 @@
 #define KCMP_FILE 0
 /* For one process: each descriptor is compared with all others. */
 #define MAX_FDS 256
+/* Descriptors of VMs, of which several can be of one: each is compared with all VMs. */
+#define MAX_LOOKS 1024
 
 struct list {
 	struct vm_entry *vm;
@@ -144,6 +146,7 @@ struct vm_fds {
 	pid_t pid;
 	int fd[MAX_FDS];
 	size_t nr;
+	size_t looks;
 	bool too_many;
 };
 
@@ -160,12 +163,14 @@ static int visit_fd(int fd, const char *link, uint64_t inode, void *data)
 	(void)inode;
 	if (strcmp(link, "anon_inode:kvm-vm"))
 		return 0;
-	for (size_t i = 0; i < fds->nr; i++)
+	if (fds->looks++ == MAX_LOOKS)
+		fds->too_many = true;
+	for (size_t i = 0; !fds->too_many && i < fds->nr; i++)
 		if (same_file(fds->pid, fds->fd[i], fds->pid, fd))
 			return 0;
 	if (fds->nr == MAX_FDS)
 		fds->too_many = true;
-	else
+	if (!fds->too_many)
 		fds->fd[fds->nr++] = fd;
 	return fds->too_many;
 }

@@ -435,6 +435,10 @@ static void test_verdicts(void)
 			  gmem_inode);
 	is_int(report.present, PAGES, "audit: the guest_memfd that KVM names is found");
 	verdict_is(&report, ABSENT, "", "audit: absent");
+	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n"
+			  "0 1 100000 40000 0 7e000000 memory\n", gmem_inode);
+	verdict_is(&report, UNKNOWN, "memslot 1: it is ordinary memory",
+		   "audit: the guest has ordinary memory that the process does not map now");
 	in_tables = 102;
 	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n",
 			  gmem_inode);
@@ -472,6 +476,12 @@ static void test_no_sources(void)
 	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n",
 			  gmem_inode);
 	verdict_is(&report, ABSENT, "", "audit: kcore alone tells of pages that are not blank");
+	in_core = 101;
+	contents = 0x77;
+	report = audit_of("0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n",
+			  gmem_inode);
+	verdict_is(&report, UNKNOWN, "blank pages", "audit: nothing of a page that kcore has with other contents");
+	in_core = 0;
 	if (pwrite(gmem, (uint8_t[4096]){ 0 }, 4096, 0) != 4096)
 		abort();
 	contents = 0;
@@ -620,7 +630,7 @@ static void test_four_tib(void)
 	printf("# 4 TiB claimed: %.1f s, %ld MiB\n", seconds, usage.ru_maxrss >> 10);
 	is_int(report.nr_parts, 2, "4 TiB claimed: all of it was looked at");
 	ok(usage.ru_maxrss < 512 << 10, "4 TiB claimed: in less than 512 MiB");
-	verdict_is(&report, UNKNOWN, "no page", "4 TiB claimed: unknown");
+	verdict_is(&report, UNKNOWN, "ordinary memory", "4 TiB claimed: unknown");
 	remove_lists();
 }
 
