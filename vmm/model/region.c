@@ -44,6 +44,10 @@ static int add_slot(struct model *model, struct vm *vm, const struct slot *new)
 	return err;
 }
 
+/*
+ * A slot may be gone from the guest, as its memory could not be protected: then that is
+ * tried again.
+ */
 static int move_slot(struct model *model, struct vm *vm, struct slot *slot, const struct slot *new)
 {
 	const struct slot old = *slot;
@@ -53,14 +57,21 @@ static int move_slot(struct model *model, struct vm *vm, struct slot *slot, cons
 		return err;
 	slot->gpa = new->gpa;
 	slot->flags = new->flags;
-	err = pieces_install(model, vm, slot);
-	if (err) {
-		slot->gpa = old.gpa;
-		slot->flags = old.flags;
-		if (pieces_install(model, vm, slot)) {
-			say("slot %u is gone from the guest: %s", slot->id, strerror(-err));
-			drop_slot(vm, slot);
-		}
+	err = policy_prepare(model, vm, slot);
+	if (!err)
+		err = pieces_install(model, vm, slot);
+	slot->active = !err;
+	if (!err)
+		return 0;
+
+	slot->gpa = old.gpa;
+	slot->flags = old.flags;
+	if (!old.active)
+		return err;
+	slot->active = !pieces_install(model, vm, slot);
+	if (!slot->active) {
+		say("slot %u is gone from the guest: %s", slot->id, strerror(-err));
+		drop_slot(vm, slot);
 	}
 	return err;
 }

@@ -295,6 +295,22 @@ static int hand_over(struct host *host, const struct share *share, struct move *
 	return err;
 }
 
+/* While the contents were copied, a thread may have opened or closed descriptors. */
+static int check_numbers(const struct host *host, const struct share *share)
+{
+	int *number = NULL, err;
+	size_t nr = 0;
+	bool same;
+
+	err = find_descriptors(host->vmm, share->vma[0].inode, &number, &nr);
+	if (err)
+		return err;
+	same = nr == share->nr_numbers &&
+	       (!nr || !memcmp(number, share->number, nr * sizeof(*number)));
+	free(number);
+	return same ? 0 : -EBUSY;
+}
+
 static int start(struct host *host, const struct share *share, struct backing *backing,
 		 struct move *moves, char why[RAM_WHY])
 {
@@ -321,6 +337,8 @@ static int replace(struct host *host, const struct share *share, struct backing 
 		return err;
 	for (size_t i = 0; !err && i < share->nr_vmas; i++)
 		err = move_copy(&moves[i]);
+	if (!err)
+		err = check_numbers(host, share);
 	if (!err)
 		err = hand_over(host, share, moves, backing->own);
 	if (err)

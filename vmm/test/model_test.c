@@ -59,13 +59,17 @@ void *__real_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t of
 void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
 void *__real_realloc(void *memory, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
-static int fail_mmap_in, fail_realloc_in;
+static int fail_mmap_in, fail_realloc_in, dup_in_mmap = -1;
 
 void *__wrap_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)
 {
 	if (fail_mmap_in && !--fail_mmap_in) {
 		errno = ENOMEM;
 		return MAP_FAILED;
+	}
+	if (dup_in_mmap >= 0) {
+		must(dup(dup_in_mmap) >= 0);
+		dup_in_mmap = -1;
 	}
 	return __real_mmap(addr, size, prot, flags, fd, offset);
 }
@@ -445,6 +449,20 @@ static void case_share_lend_fails(void)
 static void case_share_map_fails(void)
 {
 	share_fails(0, 1);
+}
+
+/* A descriptor that appears while the contents are copied would stay the old memfd. */
+static void case_share_changes(void)
+{
+	int memfd = new_memfd();
+	uint8_t *ram = map_memfd(memfd, 0, RAM), byte;
+
+	direct_share(0);
+	dup_in_mmap = memfd;
+	must(!set_slot(0, 0, 16 * MIB, RAM, ram) && !is_protected(16 * MIB));
+	must(dup_in_mmap < 0);
+	must(!fake_guest_write(vm, 17 * MIB, 9));
+	must(pread(memfd, &byte, 1, MIB) == 1 && byte == 9);
 }
 
 /* A page that does not exist yet would be asked of this program. */
@@ -833,7 +851,12 @@ static void case_mapped_over(void)
 	fake_kvm.create_gmem_error = ENOMEM;
 	map_fixed(ram + 2 * MIB, MIB, PROT_READ | PROT_WRITE);
 	must(guest_byte(2 * MIB) == -1);
+	/* nor anywhere else */
+	must(set_slot(0, 0, 64 * MIB, RAM, ram) == -1 && errno == EPERM);
+	must(guest_byte(2 * MIB) == -1 && guest_byte(66 * MIB) == -1);
 	fake_kvm.create_gmem_error = 0;
+	must(!set_slot(0, 0, 64 * MIB, RAM, ram));
+	must_be_one(66 * MIB, ram + 2 * MIB);
 	must(!set_slot(0, 0, 0, 0, ram) && !set_slot(0, 0, 0, RAM, ram));
 	must_be_one(2 * MIB, ram + 2 * MIB);
 	/* the range is only reserved from now on: the VMM is about to delete the slot */
@@ -1005,6 +1028,7 @@ static const struct model_case {
 		"it is of another VM" },
 	{ "a descriptor cannot be replaced: all are as before", case_share_lend_fails, true, NULL },
 	{ "a guest_memfd cannot be mapped: all is as before", case_share_map_fails, true, NULL },
+	{ "a descriptor is opened meanwhile: all is as before", case_share_changes, true, NULL },
 	{ "memory that userfaultfd fills stops the VMM", case_userfaultfd, false, "userfaultfd fills it" },
 	{ "memory that userfaultfd fills stays, permissive", case_userfaultfd_permissive, true,
 	  NULL },
