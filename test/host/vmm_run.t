@@ -175,9 +175,25 @@ does "mremap(2) lets guest memory neither grow nor be in two places" mremap
 does "a forked child behind an allowlist of the calls that docs/vmm.md lists" fork_allowlist
 does "a forked child behind a filter that refuses exit(2)" fork_no_exit
 
+does "execve() waits for a thread that the supervisor is asked by" exec_waits
+
+# children that are killed at any time, also in execve()
+kills() {
+	# shellcheck disable=SC2016
+	gives 0 '' run -- sh -c '
+		for i in $(seq 1000); do
+			/bin/true &
+			for j in $(seq $((i % 250))); do :; done
+			kill -9 $!
+			wait $!
+		done
+		exec "$1" raw' sh "$VMM"
+}
+ok "the parent of a child that is killed in execve() does not wait for ever" kills
+
 ok "shared memory of System V: 125, with the reason" \
 	gives 125 'shared mapping of /SYSV' run -- "$VMM" sysv
-for case in unmapped unmapped_later; do
+for case in unmapped unmapped_later unmapped_busy; do
 	ok "other memory where a slot was unmapped ($case): 125, with the reason" \
 		gives 125 'without MAP_FIXED' run -- "$VMM" $case
 	ok "the same, permissive: the guest has it" \

@@ -36,6 +36,8 @@ static struct supervisor run;
 static struct memory *memories;
 /* had_vm: as far as is known; KVM_CREATE_VM alone can fail */
 static bool started, asked_for_vm, had_vm, said_no_vm, launched_ended;
+/* The signals that are blocked, but for SIGCHLD. */
+static sigset_t without_child;
 static struct termios terminal_before;
 static bool terminal_known;
 
@@ -120,6 +122,16 @@ static int stop_in_call(const struct seccomp_notif *call)
 	return 0;
 }
 
+/* A thread that was killed meanwhile is reaped: its parent waits for that. */
+static void detach(pid_t thread)
+{
+	int status;
+
+	while (ptrace(PTRACE_DETACH, thread, NULL, NULL) && errno == ESRCH)
+		if (waitpid(thread, &status, __WALL) != thread || !WIFSTOPPED(status))
+			return;
+}
+
 static void say_no_ptrace(pid_t thread, int err)
 {
 	say("process %d: ptrace(2) is refused, as with YAMA or under a debugger: %s",
@@ -142,7 +154,7 @@ static void stop_vmm(const struct seccomp_notif *call, int status)
 	restore_terminal();
 	if (!err) {
 		err = inject_last_call(thread, SYS_exit_group, status);
-		ptrace(PTRACE_DETACH, thread, NULL, NULL);
+		detach(thread);
 	}
 	if (err)
 		kill(vmm, SIGKILL);
@@ -181,7 +193,37 @@ static void create_vm_without_task(const struct seccomp_notif *call)
 	end_memories_of(process_of(thread));
 	if (!add_task(thread, process_of(thread)))
 		gave_up = thread;
-	ptrace(PTRACE_DETACH, thread, NULL, NULL);
+	detach(thread);
+}
+
+static void receive(void);
+
+/*
+ * Waits for a stop, or the end, of the thread.  After execve() it has the number of its
+ * process.  Serves others meanwhile: the kernel may wait for them, if the file is in a file
+ * system that they serve.
+ *
+ * Returns the number that it has now; -1 if it is gone.
+ */
+static pid_t wait_for_exec(pid_t thread, pid_t vmm, int *ret_status)
+{
+	for (;;) {
+		static const struct timespec second = { .tv_sec = 1 };
+		struct pollfd fd = { .fd = run.listener, .events = POLLIN };
+		pid_t by_thread = waitpid(thread, ret_status, __WALL | WNOHANG), by_vmm = -1;
+
+		if (by_thread > 0)
+			return by_thread;
+		if (vmm != thread)
+			by_vmm = waitpid(vmm, ret_status, __WALL | WNOHANG);
+		if (by_vmm > 0)
+			return by_vmm;
+		if (by_thread < 0 && by_vmm < 0)
+			return -1;
+		/* a stop of the thread ends it */
+		if (ppoll(&fd, 1, &second, &without_child) > 0 && fd.revents & POLLIN)
+			receive();
+	}
 }
 
 /*
@@ -204,8 +246,8 @@ static void serve_exec(const struct seccomp_notif *call)
 		started = true;
 		return;
 	}
-	stopped = waitpid(-1, &status, __WALL);
-	if (stopped <= 0 || !WIFSTOPPED(status))
+	stopped = wait_for_exec(thread, vmm, &status);
+	if (stopped < 0 || !WIFSTOPPED(status))
 		return;
 	if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
 		started = true;
@@ -215,7 +257,7 @@ static void serve_exec(const struct seccomp_notif *call)
 		    waitpid(stopped, &status, __WALL) == stopped && WIFSTOPPED(status))
 			add_task(stopped, vmm);
 	}
-	ptrace(PTRACE_DETACH, stopped, NULL, NULL);
+	detach(stopped);
 }
 
 static void say_no_vm(const char *when)
@@ -332,17 +374,23 @@ static void say_asked(void)
 		    sum, text, asked_ns / 1000000, (unsigned int)(asked_ns / 1000 % 1000));
 }
 
-static void receive(struct seccomp_notif *call, size_t size)
+/* The kernel may know more of a call than this program. */
+union notification {
+	struct seccomp_notif call;
+	char room[512];
+};
+
+static void receive(void)
 {
+	union notification n = { .room = { 0 } };
 	uint64_t start = now();
 
-	memset(call, 0, size);
 	/* the call may be gone again */
-	if (ioctl(run.listener, SECCOMP_IOCTL_NOTIF_RECV, call))
+	if (ioctl(run.listener, SECCOMP_IOCTL_NOTIF_RECV, &n.call))
 		return;
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
-		asked[i].times += asked[i].nr == call->data.nr;
-	serve(call);
+		asked[i].times += asked[i].nr == n.call.data.nr;
+	serve(&n.call);
 	asked_ns += now() - start;
 }
 
@@ -418,23 +466,38 @@ static void look_after(time_t start)
 		say_no_vm("the VMM has run for 10 s");
 }
 
+static void on_child(int signal)
+{
+	(void)signal;
+}
+
+/* SIGCHLD comes in wait_for_exec() only. */
+static void block_sigchld(void)
+{
+	const struct sigaction action = { .sa_handler = on_child };
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, &without_child);
+	sigdelset(&without_child, SIGCHLD);
+	sigaction(SIGCHLD, &action, NULL);
+}
+
 void supervise(const struct supervisor *supervisor)
 {
 	int launched = syscall(SYS_pidfd_open, supervisor->launched, 0);
 	struct seccomp_notif_sizes sizes;
-	struct seccomp_notif *call;
 	static struct waits waits;
 	time_t start = time(NULL);
-	size_t size;
+	uint64_t looked = now();
 
 	run = *supervisor;
 	terminal_known = run.terminal >= 0 && !tcgetattr(run.terminal, &terminal_before);
-	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes))
+	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) ||
+	    sizes.seccomp_notif > sizeof(union notification))
 		return;
-	size = sizes.seccomp_notif > sizeof(*call) ? sizes.seccomp_notif : sizeof(*call);
-	call = malloc(size);
-	if (!call)
-		return;
+	block_sigchld();
 	for (;;) {
 		int ready;
 
@@ -442,15 +505,18 @@ void supervise(const struct supervisor *supervisor)
 		ready = poll(waits.fd, 2 + 2 * waits.nr, patience(start));
 		if (ready < 0)
 			continue;
-		if (!ready) {
+		if (ready)
+			look_for_ends(&waits);
+		/* also where there are calls all the time */
+		if (!ready || now() - looked >= LOOK_EVERY * 1000000ULL) {
 			look_after(start);
-			continue;
+			looked = now();
 		}
-		look_for_ends(&waits);
+		if (!ready)
+			continue;
 		if (waits.fd[0].revents & POLLIN)
-			receive(call, size);
+			receive();
 		else if (waits.fd[0].revents & POLLHUP)
 			break;
 	}
-	free(call);
 }

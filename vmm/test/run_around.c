@@ -5,6 +5,8 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -277,10 +279,8 @@ void case_moved(void)
 }
 
 /* There is other memory.  The VMM is stopped, unless offmap run is permissive. */
-static void look_at(uint8_t *ram)
+static void is_ordinary(uint8_t *ram)
 {
-	memset(ram, 0x31, RAM);
-	sleep(LOOKED);
 	must(syscall(SYS_ioctl, vm, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS) > 0);
 	must(!is_protected(ram) && ram[BYTE] == 0x31);
 #ifdef __x86_64__
@@ -288,15 +288,41 @@ static void look_at(uint8_t *ram)
 #endif
 }
 
+static void look_at(uint8_t *ram)
+{
+	memset(ram, 0x31, RAM);
+	sleep(LOOKED);
+	is_ordinary(ram);
+}
+
+static void unmap_and_map(uint8_t *ram)
+{
+	must(!munmap(ram, RAM));
+	must(mmap(ram, RAM, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == ram);
+}
+
 /* The VMM unmaps memory that has a slot, and maps other memory there. */
 void case_unmapped(void)
 {
 	uint8_t *ram = full_ram(0x42);
 
-	must(!munmap(ram, RAM));
-	must(mmap(ram, RAM, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == ram);
+	unmap_and_map(ram);
 	look_at(ram);
+}
+
+/* The same, while the VMM makes calls all the time. */
+void case_unmapped_busy(void)
+{
+	uint8_t *ram = full_ram(0x42);
+
+	unmap_and_map(ram);
+	memset(ram, 0x31, RAM);
+	for (unsigned int i = 0; i < LOOKED * 20; i++) {
+		must(syscall(SYS_ioctl, vm, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS) > 0);
+		usleep(50000);
+	}
+	is_ordinary(ram);
 }
 
 /* The same, after a time in which the memory cannot be accessed. */
@@ -308,4 +334,46 @@ void case_unmapped_later(void)
 	sleep(LOOKED);
 	must(!mprotect(ram, RAM, PROT_READ | PROT_WRITE));
 	look_at(ram);
+}
+
+/* Gives execve() its argument.  The supervisor is asked for another call before. */
+static void *give_argument(void *data)
+{
+	int fd = *(int *)data;
+	struct uffdio_copy copy = { .src = (uintptr_t)map_ram(PAGE, MAP_PRIVATE), .len = PAGE };
+	struct uffd_msg fault;
+
+	strcpy((char *)(uintptr_t)copy.src, "nothing");
+	must(read(fd, &fault, sizeof(fault)) == sizeof(fault));
+	must(!madvise(map_ram(PAGE, MAP_PRIVATE), PAGE, MADV_DONTNEED));
+	copy.dst = fault.arg.pagefault.address & ~(PAGE - 1);
+	must(!ioctl(fd, UFFDIO_COPY, &copy));
+	return NULL;
+}
+
+/*
+ * The kernel waits in execve() for a thread that makes a call which the supervisor is asked
+ * for, as it does for a file that another process of the tree serves by FUSE.
+ */
+void case_exec_waits(void)
+{
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
+	char *argument = (char *)map_ram(PAGE, MAP_PRIVATE);
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	pthread_t thread;
+
+	if (fd < 0)
+		cannot_try("userfaultfd(2) is not permitted");
+	range.range.start = (uintptr_t)argument;
+	range.range.len = PAGE;
+	must(!ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &range));
+	must(!pthread_create(&thread, NULL, give_argument, &fd));
+	execl("/proc/self/exe", "run_vmm", argument, NULL);
+	must(false);
+}
+
+void case_nothing(void)
+{
+	must_see(full_ram(0x42), 0x42);
 }

@@ -701,6 +701,8 @@ static const struct {
 	{ "mremap", case_mremap }, { "moved", case_moved }, { "remap", case_remap },
 	{ "process_madvise", case_process_madvise }, { "sysv", case_sysv },
 	{ "unmapped", case_unmapped }, { "unmapped_later", case_unmapped_later },
+	{ "unmapped_busy", case_unmapped_busy }, { "exec_waits", case_exec_waits },
+	{ "nothing", case_nothing },
 	{ "uring", case_uring }, { "uring_share", case_uring_share },
 	{ "churn", case_churn },
 };

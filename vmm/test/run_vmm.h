@@ -56,6 +56,9 @@ void case_remap(void);
 void case_sysv(void);
 void case_unmapped(void);
 void case_unmapped_later(void);
+void case_unmapped_busy(void);
+void case_exec_waits(void);
+void case_nothing(void);
 void case_uring(void);
 void case_uring_share(void);
 

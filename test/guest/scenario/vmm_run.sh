@@ -25,7 +25,7 @@ t "liboffmap: its calls on a real guest_memfd" on_host "$BUILT/bin/real_lib"
 echo 8 >/proc/sys/vm/nr_hugepages
 for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc hugetlb \
 	discard map_over new_vm setuid around fork_allowlist fork_no_exit mremap process_madvise \
-	remap uring churn; do
+	remap uring churn exec_waits; do
 	t "run_vmm: $case" run $case
 done
 t "run_vmm: share" run share --share-guest-memfd
@@ -33,7 +33,7 @@ t "run_vmm: uring_share" run uring_share --share-guest-memfd
 t "run_vmm: signals interrupt no call that the supervisor is asked for" gives 0 ', 0 calls' run signals
 t "run_vmm: a slot that cannot be stops it" gives 125 'a page can be in one slot only' run alias
 t "run_vmm: so does shared memory of System V" gives 125 'shared mapping of /SYSV' run sysv
-for case in unmapped unmapped_later; do
+for case in unmapped unmapped_later unmapped_busy; do
 	t "run_vmm: $case: it is stopped" gives 125 'without MAP_FIXED' run $case
 	t "run_vmm: $case: permissive goes on" gives 0 'stays ordinary memory' run $case --permissive
 done

@@ -73,7 +73,7 @@ run() {
 
 for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc \
 	discard map_over new_vm setuid around fork_allowlist fork_no_exit mremap process_madvise \
-	remap uring; do
+	remap uring exec_waits; do
 	t "run_vmm: $case" run $case
 done
 t "run_vmm: share" run share --share-guest-memfd
@@ -82,7 +82,7 @@ t "run_vmm: signals interrupt no call that the supervisor is asked for" gives 0 
 	run signals
 t "run_vmm: a slot that cannot be stops it" gives 125 'a page can be in one slot only' \
 	run alias
-for case in unmapped unmapped_later; do
+for case in unmapped unmapped_later unmapped_busy; do
 	t "run_vmm: $case: it is stopped" gives 125 'without MAP_FIXED' run $case
 	t "run_vmm: $case: permissive goes on" gives 0 'stays ordinary memory' run $case --permissive
 done
