@@ -24,6 +24,8 @@
  * boundaries spares KIND MIB
  *	a task gets MIB of anonymous memory though files keep blocks that they do not
  *	use; the caller sets a limit at which one of the two has to go
+ * boundaries lower KIND CGROUP
+ *	such blocks go when the limit of the caller's cgroup is lowered, and no task does
  * boundaries memlock
  *	RLIMIT_MEMLOCK bounds memfd_secret, and does not bound guest_memfd
  * boundaries mapped
@@ -569,30 +571,66 @@ static int holes(const struct mem_kind *kind, size_t nr_pages, const char *cgrou
 	return wrong | claim(after < slack, "and uncharged");
 }
 
-/* Files each keep a block of which no page is in use, until others need it. */
-static int spares(const struct mem_kind *kind, size_t size)
+/*
+ * Files each keep a block of which no page is in use, until others need it.  How many
+ * pages all keep; -1 if that is not so.
+ */
+static long keep_spares(const struct mem_kind *kind, long before)
 {
 	static struct mem mem[SPARES];
-	long before = exact_vmstat("nr_nodirmap_holes"), kept;
-	char *map;
+	long kept;
 
 	for (size_t i = 0; i < SPARES; i++)
 		if (mem_open(&mem[i], kind, SPARE_PAGES) || mem_populate(&mem[i]) ||
 		    mem_punch(&mem[i], 0, SPARE_PAGES))
-			return 2;
+			return -1;
 
 	kept = exact_vmstat("nr_nodirmap_holes") - before;
 	printf("%d files keep %ld pages that they do not use\n", SPARES, kept);
-	if (claim(kept >= SPARES * BLOCK_PAGES, "each has a block"))
-		return 1;
+	return claim(kept >= SPARES * BLOCK_PAGES, "each has a block") ? -1 : kept;
+}
 
+static int gave_up(long before)
+{
+	long kept = exact_vmstat("nr_nodirmap_holes") - before;
+
+	printf("they keep %ld now\n", kept);
+	return claim(kept < SPARES * BLOCK_PAGES, "they gave blocks up, and nobody was killed");
+}
+
+static int spares(const struct mem_kind *kind, size_t size)
+{
+	long before = exact_vmstat("nr_nodirmap_holes");
+	char *map;
+
+	if (keep_spares(kind, before) < 0)
+		return 1;
 	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		return 2;
 	memset(map, 1, size);
-	kept = vmstat("nr_nodirmap_holes") - before;
-	printf("they keep %ld now\n", kept);
-	return claim(kept < SPARES * BLOCK_PAGES, "they gave blocks up, and nobody was killed");
+	return gave_up(before);
+}
+
+/* The limit goes down to where half of what the files keep has to go. */
+static int lower(const struct mem_kind *kind, const char *cgroup)
+{
+	long before = exact_vmstat("nr_nodirmap_holes"), kept = keep_spares(kind, before);
+	char path[128], limit[32];
+	long charged;
+	int fd;
+
+	if (kept < 0)
+		return 1;
+	snprintf(path, sizeof(path), "%s/memory.current", cgroup);
+	charged = read_long(path, 10);
+	snprintf(path, sizeof(path), "%s/memory.max", cgroup);
+	snprintf(limit, sizeof(limit), "%ld", charged - kept / 2 * (long)MEM_PAGE);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (charged < 0 || fd < 0 || write(fd, limit, strlen(limit)) < 0)
+		return 2;
+	close(fd);
+	return gave_up(before);
 }
 
 static void touch_all(const char *kind, size_t nr_pages)
@@ -642,6 +680,7 @@ static int usage(void)
 		"usage: boundaries around KIND MIB -- COMMAND...\n"
 		"       boundaries busy|offline KIND\n"
 		"       boundaries bind|prefer KIND NODE\n"
+		"       boundaries lower KIND CGROUP\n"
 		"       boundaries interleave KIND\n"
 		"       boundaries charge|holes KIND MIB CGROUP\n"
 		"       boundaries spares KIND MIB\n"
@@ -656,6 +695,8 @@ static int of_kind(int argc, char **argv, const struct mem_kind *kind)
 
 	if (argc > 5 && !strcmp(argv[1], "around") && number)
 		return around(kind, (number << 20) / MEM_PAGE, argv + 5);
+	if (argc == 4 && !strcmp(argv[1], "lower"))
+		return lower(kind, argv[3]);
 	if (argc == 3 && !strcmp(argv[1], "offline"))
 		return offline(kind, true);
 	if (argc == 3 && !strcmp(argv[1], "busy"))

@@ -143,6 +143,8 @@ done
 t "memcg: what a mapping keeps is charged" in_cgroup max boundaries holes gmem_mmap 64 $CGROUP
 t "memcg: blocks that are not in use go before a task does" \
 	in_cgroup 67108864 boundaries spares gmem_mmap 48
+t "memcg: they go as well when the limit is lowered" \
+	in_cgroup max boundaries lower gmem_mmap $CGROUP
 t "RLIMIT_MEMLOCK is for memfd_secret only" boundaries memlock
 t "suspend: as far as the last CPU" boundaries around gmem_mmap 64 -- \
 	sh -c "echo core >/sys/power/pm_test && echo mem >/sys/power/state"

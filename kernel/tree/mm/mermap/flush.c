@@ -210,7 +210,14 @@ bool mermap_mark_lasting(struct mermap_marks **marks)
 		return !current->mm;
 
 	p = marks ? READ_ONCE(*marks) ?: alloc_marks(marks) : NULL;
-	return p && add_mark(p, m, NEVER_FLUSHED);
+	if (!p)
+		return false;
+	if (add_mark(p, m, NEVER_FLUSHED))
+		return true;
+
+	/* Others have all marks, of which those are free that have been flushed. */
+	mermap_flush_marks(p);
+	return add_mark(p, m, NEVER_FLUSHED);
 }
 EXPORT_SYMBOL_FOR_MODULES(mermap_mark_lasting, "kvm,kvm-amd");
 

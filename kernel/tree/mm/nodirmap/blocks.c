@@ -371,7 +371,8 @@ static int node_with_room(gfp_t gfp, int nid, nodemask_t *nodemask)
  */
 bool nodirmap_use_blocks(void)
 {
-	if (possible && !nodirmap_enabled())
+	/* Waits for another task that is at it. */
+	if (possible)
 		static_branch_enable(&nodirmap_key);
 	return possible;
 }
@@ -610,6 +611,7 @@ static bool wait_for_returning(struct zone *zone)
 /**
  * __nodirmap_return_last - put free blocks back before the OOM killer runs
  * @gfp: What the request allows that has found no memory.
+ * @order: Its order.
  * @ac: Its context.
  *
  * Looks at the zones that the request may use.  So blocks of other nodes do not
@@ -619,14 +621,15 @@ static bool wait_for_returning(struct zone *zone)
  * Context: Process context, may sleep, interrupts enabled.
  * Return: true if it is worth looking again.
  */
-bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac)
+bool __nodirmap_return_last(gfp_t gfp, unsigned int order, const struct alloc_context *ac)
 {
 	bool drained = false, returning = false;
 	unsigned int returned = 0;
 	struct zoneref *z;
 	struct zone *zone;
 
-	if (ac->alloc_flags & ALLOC_UNMAPPED)
+	/* As in __nodirmap_return(). */
+	if (ac->alloc_flags & ALLOC_UNMAPPED || order > pageblock_order)
 		return false;
 
 	for_each_zone_zonelist_nodemask(zone, z, ac->zonelist,

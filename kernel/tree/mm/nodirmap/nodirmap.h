@@ -136,7 +136,7 @@ bool __nodirmap_refill(struct zone *zone, gfp_t gfp, unsigned int alloc_flags,
 		       const struct alloc_context *ac);
 bool __nodirmap_return(struct zone *zone, unsigned int order, gfp_t gfp,
 		       unsigned int alloc_flags);
-bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac);
+bool __nodirmap_return_last(gfp_t gfp, unsigned int order, const struct alloc_context *ac);
 bool __nodirmap_reclaim(pg_data_t *pgdat, int highest_zoneidx);
 void __nodirmap_return_range(unsigned long start_pfn, unsigned long end_pfn);
 void nodirmap_return_all(struct zone *zone);
@@ -198,7 +198,8 @@ static inline bool __nodirmap_return(struct zone *zone, unsigned int order,
 	return false;
 }
 
-static inline bool __nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac)
+static inline bool __nodirmap_return_last(gfp_t gfp, unsigned int order,
+					  const struct alloc_context *ac)
 {
 	return false;
 }
@@ -303,9 +304,10 @@ static inline bool nodirmap_return(struct zone *zone, unsigned int order,
 }
 
 /* The last resort before the OOM killer. */
-static inline bool nodirmap_return_last(gfp_t gfp, const struct alloc_context *ac)
+static inline bool nodirmap_return_last(gfp_t gfp, unsigned int order,
+					const struct alloc_context *ac)
 {
-	return nodirmap_enabled() && __nodirmap_return_last(gfp, ac);
+	return nodirmap_enabled() && __nodirmap_return_last(gfp, order, ac);
 }
 
 /* kswapd finds a node short of memory. */

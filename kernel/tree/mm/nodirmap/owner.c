@@ -64,6 +64,9 @@
 /* At most so many: a cgroup counts the bytes of one change by an int. */
 #define MAX_DUE		((long)(SZ_1G >> PAGE_SHIFT))
 
+/* Records of blocks that are looked at without a break. */
+#define RELEASE_LOOKS	1024
+
 /* Pages that do without an owned block when there was none to be had. */
 #define PAUSE		32
 
@@ -873,10 +876,6 @@ static bool take_from_owner(struct nodirmap_block *block)
 {
 	struct nodirmap_blocks *blocks = block->owner->blocks;
 
-	/* A hint, to be looked at again with the lock. */
-	if (list_empty(&block->whole_list))
-		return false;
-
 	guard(raw_spinlock_irqsave)(&blocks->lock);
 
 	/* What is on no list is not free, or has been released already. */
@@ -889,6 +888,22 @@ static bool take_from_owner(struct nodirmap_block *block)
 	return true;
 }
 
+static bool release_if_idle(struct nodirmap_block *block, int nid, struct mem_cgroup *memcg)
+{
+	/* A hint, which spares most records of others. */
+	if (list_empty(&block->whole_list))
+		return false;
+	if (nid != NUMA_NO_NODE && nid != page_to_nid(block->page))
+		return false;
+	if (memcg && !is_charged_to(block, memcg))
+		return false;
+	if (!take_from_owner(block))
+		return false;
+
+	release_block(block);
+	return true;
+}
+
 /**
  * nodirmap_release_idle - have mappings release the blocks that they do not use
  * @nid: On this node, or NUMA_NO_NODE for all.
@@ -896,27 +911,28 @@ static bool take_from_owner(struct nodirmap_block *block)
  *
  * A mapping keeps a block of which no page is in use.  Others need the memory now.
  *
- * Context: Any but NMI.
+ * Context: Process context, may sleep.
  * Return: How many blocks are free for others.
  */
 unsigned int nodirmap_release_idle(int nid, struct mem_cgroup *memcg)
 {
+	unsigned int nr = 0, looks = 0;
 	struct nodirmap_block *block;
 	unsigned long index;
-	unsigned int nr = 0;
 
-	guard(rcu)();
+	might_sleep();
 
+	rcu_read_lock();
 	xa_for_each(&records, index, block) {
-		if (nid != NUMA_NO_NODE && nid != page_to_nid(block->page))
-			continue;
-		if (memcg && !is_charged_to(block, memcg))
-			continue;
-		if (!take_from_owner(block))
-			continue;
-		release_block(block);
-		nr++;
+		nr += release_if_idle(block, nid, memcg);
+		/* A large host has half a million records. */
+		if (++looks % RELEASE_LOOKS == 0) {
+			rcu_read_unlock();
+			cond_resched();
+			rcu_read_lock();
+		}
 	}
+	rcu_read_unlock();
 	return nr;
 }
 

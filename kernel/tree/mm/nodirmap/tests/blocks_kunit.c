@@ -979,6 +979,10 @@ static void one_block_is_enough(struct kunit *test)
 /* A request that no single block can meet converts none. */
 static void larger_requests_convert_none(struct kunit *test)
 {
+	struct alloc_context ac = {
+		.zonelist = node_zonelist(numa_node_id(), GFP_KERNEL),
+		.highest_zoneidx = gfp_zone(GFP_KERNEL),
+	};
 	struct zone *zone = page_zone(free_block_outside(test));
 	unsigned long out = nr_out();
 
@@ -987,6 +991,7 @@ static void larger_requests_convert_none(struct kunit *test)
 
 	KUNIT_EXPECT_FALSE(test, nodirmap_return(zone, pageblock_order + 1, GFP_KERNEL,
 						 ALLOC_WMARK_MIN));
+	KUNIT_EXPECT_FALSE(test, nodirmap_return_last(GFP_KERNEL, pageblock_order + 1, &ac));
 	KUNIT_EXPECT_EQ(test, nr_out(), out);
 }
 
@@ -1149,14 +1154,14 @@ static void last_before_oom(struct kunit *test)
 	__free_page(page);
 
 	ac.alloc_flags = ALLOC_UNMAPPED;
-	KUNIT_EXPECT_FALSE(test, nodirmap_return_last(GFP_KERNEL, &ac));
+	KUNIT_EXPECT_FALSE(test, nodirmap_return_last(GFP_KERNEL, 0, &ac));
 	KUNIT_EXPECT_TRUE(test, page_is_nodirmap(block));
 
 	ac.alloc_flags = 0;
-	KUNIT_EXPECT_TRUE(test, nodirmap_return_last(GFP_KERNEL, &ac));
+	KUNIT_EXPECT_TRUE(test, nodirmap_return_last(GFP_KERNEL, 0, &ac));
 	KUNIT_EXPECT_FALSE(test, page_is_nodirmap(block));
 	KUNIT_EXPECT_TRUE(test, kernel_page_present(page));
-	KUNIT_EXPECT_FALSE(test, nodirmap_return_last(GFP_KERNEL, &ac));
+	KUNIT_EXPECT_FALSE(test, nodirmap_return_last(GFP_KERNEL, 0, &ac));
 }
 
 /* Blocks that another task puts back are worth to wait for. */
@@ -1173,10 +1178,10 @@ static void returning_before_oom(struct kunit *test)
 	page = must_alloc_outside(test);
 	returning = nodirmap_returning(page_zone(page));
 	KUNIT_EXPECT_EQ(test, atomic_read(returning), 0);
-	KUNIT_EXPECT_FALSE(test, nodirmap_return_last(GFP_KERNEL, &ac));
+	KUNIT_EXPECT_FALSE(test, nodirmap_return_last(GFP_KERNEL, 0, &ac));
 
 	atomic_inc(returning);
-	KUNIT_EXPECT_TRUE(test, nodirmap_return_last(GFP_KERNEL, &ac));
+	KUNIT_EXPECT_TRUE(test, nodirmap_return_last(GFP_KERNEL, 0, &ac));
 	atomic_dec(returning);
 
 	__free_page(page);

@@ -557,6 +557,22 @@ TEST_F(huge, slot_that_ends_in_a_folio_has_single_pages_there)
 	EXPECT_EQ(before, nr_large_entries(self->vm));
 }
 
+/*
+ * A hole in a folio invalidates all of it, for a slot as well that has only another part.
+ * If KVM did not find that slot when the invalidation ends, its vCPU would retry for good.
+ */
+TEST_F(huge, hole_next_to_a_slot_in_a_folio)
+{
+	size_t half = HUGE_SIZE / 2;
+
+	WRITE_ONCE(self->mem[half], 0);
+	ASSERT_EQ(HUGE_PAGES, nr_present(self->fd, 0, HUGE_SIZE));
+	add_slot(self->vm, self->fd, self->mem + half, half, half);
+	punch_hole(self->fd, 0, page_size);
+	touch_as_guest(self->vcpu, DATA_GPA);
+	EXPECT_EQ(0x77, READ_ONCE(*(u64 *)(self->mem + half)));
+}
+
 TEST_F(huge, prefault_maps_folios)
 {
 	int before = nr_large_entries(self->vm);
