@@ -505,15 +505,12 @@ void supervise(const struct supervisor *supervisor)
 		ready = poll(waits.fd, 2 + 2 * waits.nr, patience(start));
 		if (ready < 0)
 			continue;
-		if (ready)
-			look_for_ends(&waits);
+		look_for_ends(&waits);
 		/* also where there are calls all the time */
 		if (!ready || now() - looked >= LOOK_EVERY * 1000000ULL) {
 			look_after(start);
 			looked = now();
 		}
-		if (!ready)
-			continue;
 		if (waits.fd[0].revents & POLLIN)
 			receive();
 		else if (waits.fd[0].revents & POLLHUP)
