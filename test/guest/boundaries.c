@@ -73,15 +73,27 @@ static int claim(bool holds, const char *what)
 	return !holds;
 }
 
+/* 0 or errno. */
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		err = errno;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 /* When all that is free is back. */
 static long mapped_pages(void)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+	int err = put("/proc/sys/vm/drop_caches", "1");
 	struct ptdump *dump;
 	long mapped;
 
-	if (fd < 0 || write(fd, "1", 1) != 1 || close(fd)) {
-		perror("boundaries: /proc/sys/vm/drop_caches");
+	if (err) {
+		printf("/proc/sys/vm/drop_caches: %s\n", strerror(err));
 		return -1;
 	}
 	if (ptdump_read(&dump)) {
@@ -179,13 +191,10 @@ static long read_long(const char *path, int base)
 /* A counter of all CPUs, each of which keeps its last changes to itself for a while. */
 static int64_t exact_vmstat(const char *name)
 {
-	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+	int err = put("/proc/sys/vm/stat_refresh", "1");
 
-	if (fd >= 0) {
-		if (write(fd, "1", 1) != 1)
-			perror("boundaries: /proc/sys/vm/stat_refresh");
-		close(fd);
-	}
+	if (err)
+		printf("/proc/sys/vm/stat_refresh: %s\n", strerror(err));
 	return vmstat(name);
 }
 
@@ -198,17 +207,12 @@ static long block_pages(void)
 static int set_state(long block, const char *state)
 {
 	char path[96];
-	int fd, err = 0;
+	int err;
 
 	snprintf(path, sizeof(path), BLOCKS "memory%ld/state", block);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno;
 	alarm(60);
-	if (write(fd, state, strlen(state)) < 0)
-		err = errno;
+	err = put(path, state);
 	alarm(0);
-	close(fd);
 	return err;
 }
 
@@ -571,23 +575,19 @@ static int holes(const struct mem_kind *kind, size_t nr_pages, const char *cgrou
 	return wrong | claim(after < slack, "and uncharged");
 }
 
-/*
- * Files each keep a block of which no page is in use, until others need it.  How many
- * pages all keep; -1 if that is not so.
- */
-static long keep_spares(const struct mem_kind *kind, long before)
+/* Files each keep a block of which no page is in use, until others need it. */
+static int keep_spares(const struct mem_kind *kind, long before, long *ret_kept)
 {
 	static struct mem mem[SPARES];
-	long kept;
 
 	for (size_t i = 0; i < SPARES; i++)
 		if (mem_open(&mem[i], kind, SPARE_PAGES) || mem_populate(&mem[i]) ||
 		    mem_punch(&mem[i], 0, SPARE_PAGES))
-			return -1;
+			return 2;
 
-	kept = exact_vmstat("nr_nodirmap_holes") - before;
-	printf("%d files keep %ld pages that they do not use\n", SPARES, kept);
-	return claim(kept >= SPARES * BLOCK_PAGES, "each has a block") ? -1 : kept;
+	*ret_kept = exact_vmstat("nr_nodirmap_holes") - before;
+	printf("%d files keep %ld pages that they do not use\n", SPARES, *ret_kept);
+	return claim(*ret_kept >= SPARES * BLOCK_PAGES, "each has a block");
 }
 
 static int gave_up(long before)
@@ -600,11 +600,12 @@ static int gave_up(long before)
 
 static int spares(const struct mem_kind *kind, size_t size)
 {
-	long before = exact_vmstat("nr_nodirmap_holes");
+	long before = exact_vmstat("nr_nodirmap_holes"), kept;
+	int wrong = keep_spares(kind, before, &kept);
 	char *map;
 
-	if (keep_spares(kind, before) < 0)
-		return 1;
+	if (wrong)
+		return wrong;
 	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		return 2;
@@ -615,21 +616,18 @@ static int spares(const struct mem_kind *kind, size_t size)
 /* The limit goes down to where half of what the files keep has to go. */
 static int lower(const struct mem_kind *kind, const char *cgroup)
 {
-	long before = exact_vmstat("nr_nodirmap_holes"), kept = keep_spares(kind, before);
+	long before = exact_vmstat("nr_nodirmap_holes"), kept, charged;
+	int wrong = keep_spares(kind, before, &kept);
 	char path[128], limit[32];
-	long charged;
-	int fd;
 
-	if (kept < 0)
-		return 1;
+	if (wrong)
+		return wrong;
 	snprintf(path, sizeof(path), "%s/memory.current", cgroup);
 	charged = read_long(path, 10);
 	snprintf(path, sizeof(path), "%s/memory.max", cgroup);
 	snprintf(limit, sizeof(limit), "%ld", charged - kept / 2 * (long)MEM_PAGE);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (charged < 0 || fd < 0 || write(fd, limit, strlen(limit)) < 0)
+	if (charged < 0 || put(path, limit))
 		return 2;
-	close(fd);
 	return gave_up(before);
 }
 
