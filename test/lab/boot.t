@@ -23,7 +23,7 @@ is "arguments arrive word for word, and only descriptor 3 is the result" \
 	"$out" "a b|it's|\$x||"
 is "a boot that goes well says nothing" "$says" ""
 ok "the kernel gets the words of KERNEL_PARAMS and of -a" \
-	grep -q 'Command line: .* lab\.all=1.* lab\.this=1$' "$OUT/logs/lab_status/console.log"
+	grep -q 'Command line: .* lab\.all=1.* lab\.this=1[[:space:]]*$' "$OUT/logs/lab_status/console.log"
 
 # shellcheck disable=SC2016
 boots tap -- sh -c '. /tap.sh
