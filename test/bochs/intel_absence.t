@@ -8,3 +8,5 @@ set -euo pipefail
 needs_bochs "absence on Intel"
 # a scan takes its time, by the size of RAM
 boot_tap intel_absence -b intel -m 256M -t 600 -- /scenario/absence.sh
+# The kernel of one CPU looks for stale entries of another.
+boot_tap intel_absence_cpus -b intel -c 2 -m 256M -t 300 -- /scenario/absence.sh cpus

@@ -64,12 +64,16 @@ if make -s -C "$VMM" O="$O" "$O/san/text_test" "$O/san/files_test" "$O/san/stat_
 	tap_guest "$("$O/san/advice_test")"
 	tap_guest "$(replay text)"
 	tap_guest "$(replay files)"
-	# from the package prometheus
-	if command -v promtool >/dev/null; then
+	if unpacked promtool "stat --prometheus: promtool has nothing to say" "this is not Debian" \
+		"promtool can be unpacked"; then
 		is "stat --prometheus: promtool has nothing to say" \
-			"$(promtool check metrics <"$WORK/metrics" 2>&1; echo $?)" 0
-	else
-		skip "stat --prometheus: promtool has nothing to say" "promtool is not installed"
+			"$("$unpacked" check metrics <"$WORK/metrics" 2>&1; echo $?)" 0
+	fi
+	if ! type -P promtool >/dev/null; then
+		ok "where there is no Debian there is no promtool, and it is said" gives 4 'this is not Debian$' \
+			env OUT="$WORK/out" OS_RELEASE=/dev/null "$TOP/lab/promtool"
+		ok "a mirror that cannot be asked is an error" gives 2 'mirror.invalid/debian' \
+			env OUT="$WORK/out" MIRROR=http://mirror.invalid/debian "$TOP/lab/promtool"
 	fi
 else
 	tap_fail "unit tests build" "$(cat "$WORK/log")"

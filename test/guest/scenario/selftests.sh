@@ -4,7 +4,7 @@
 # seccomp.  This kernel has all they need, so a skip means that something is broken.
 #
 # Arguments: "core" for the tests of the flag alone, "there" for those of them that a step
-# of the series has already; "short" after these, or alone, for a slow machine: what goes on
+# of the series has already, x86/TEST for that test alone; "short" after these, or alone, for a slow machine: what goes on
 # for a time does so for a second, or is left out; "brief" for that of one test,
 # guest_memfd_write_stress_test.
 # Selftests: kvm seccomp
@@ -96,6 +96,13 @@ own() {
 }
 
 cd /kvm || exit 1
+case $how in
+x86/*)
+	own "$how"
+	plan
+	exit
+	;;
+esac
 if [ -d $THP ]; then
 	own guest_memfd_test
 else

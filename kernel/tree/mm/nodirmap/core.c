@@ -140,7 +140,7 @@ void __nodirmap_exit_mapping(struct address_space *mapping)
 		owner->marks = NULL;
 		nodirmap_put_owner(owner);
 	}
-	atomic_long_dec(&nr_mappings);
+	WARN_ON_ONCE(atomic_long_dec_return(&nr_mappings) < 0);
 }
 
 /**

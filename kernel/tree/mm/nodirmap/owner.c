@@ -44,7 +44,9 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/swap.h>
 #include <linux/vmstat.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <trace/events/kmem.h>
 
@@ -836,11 +838,20 @@ static struct nodirmap_block *close_block(struct nodirmap_blocks *blocks, bool *
 	return block;
 }
 
+/* Each CPU may have folios that wait for the LRU. */
+static void drain_lru(struct work_struct *work)
+{
+	lru_add_drain_all();
+}
+
+static DECLARE_WORK(drain_work, drain_lru);
+
 /**
  * nodirmap_close_blocks - let go of the blocks of a mapping that is gone
  * @blocks: The blocks.
  *
- * A block of which a page still has a user goes when the page is freed.
+ * A block of which a page still has a user goes when the page is freed.  If there is
+ * such a block, the batches of all CPUs for the LRU are drained later.
  *
  * Context: Process context.  No CPU has cached how the kernel has reached pages
  *	of the mapping.
@@ -848,7 +859,7 @@ static struct nodirmap_block *close_block(struct nodirmap_blocks *blocks, bool *
 void nodirmap_close_blocks(struct nodirmap_blocks *blocks)
 {
 	struct nodirmap_block *block;
-	bool whole;
+	bool whole, left = false;
 
 	if (!blocks)
 		return;
@@ -856,8 +867,12 @@ void nodirmap_close_blocks(struct nodirmap_blocks *blocks)
 	while ((block = close_block(blocks, &whole))) {
 		if (whole)
 			release_block(block);
+		else
+			left = true;
 		cond_resched();
 	}
+	if (left)
+		schedule_work(&drain_work);
 }
 
 static bool is_charged_to(struct nodirmap_block *block, struct mem_cgroup *memcg)

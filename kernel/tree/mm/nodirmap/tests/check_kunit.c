@@ -115,12 +115,8 @@ static void nodirmap_check_test_exit(struct kunit *test)
 {
 	struct file *file = test->priv;
 
-	if (!file)
-		return;
-
-	/* A kthread puts the file later. */
-	truncate_inode_pages_final(file->f_mapping);
-	fput(file);
+	if (file)
+		__fput_sync(file);
 }
 
 static struct kunit_case nodirmap_check_test_cases[] = {

@@ -104,12 +104,13 @@ static void punch(struct kunit *test, unsigned int file, pgoff_t index)
 	punch_range(test, file, index, 1);
 }
 
-static void remove_all(struct kunit *test, unsigned int file)
+static void close_file(struct kunit *test, unsigned int file)
 {
 	struct test_state *state = test->priv;
 
 	lru_add_drain_all();
-	truncate_inode_pages_final(state->mapping[file]);
+	__fput_sync(state->file[file]);
+	state->file[file] = NULL;
 }
 
 static void expect_contents(struct kunit *test, struct page *page, u8 contents)
@@ -151,7 +152,7 @@ static void pages_come_clear(struct kunit *test)
 	/* Leave contents in the pages of a block, which stays outside. */
 	for (i = 0; i < BLOCK_PAGES; i++)
 		write_pattern(test, populate(test, 0, i));
-	remove_all(test, 0);
+	close_file(test, 0);
 
 	for (i = 0; i < BLOCK_PAGES; i++) {
 		page = populate(test, 1, i);
@@ -195,9 +196,9 @@ static void dead_mapping_leaves_whole_blocks(struct kunit *test)
 	KUNIT_EXPECT_GT(test, count_of(NR_NODIRMAP_HOLES), state->holes);
 	KUNIT_EXPECT_EQ(test, used + 5 * BLOCK_PAGES, nodirmap_count_used());
 
-	remove_all(test, 0);
+	close_file(test, 0);
 	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES, nodirmap_count_used());
-	remove_all(test, 1);
+	close_file(test, 1);
 	KUNIT_EXPECT_EQ(test, used, nodirmap_count_used());
 	KUNIT_EXPECT_EQ(test, state->holes, count_of(NR_NODIRMAP_HOLES));
 }
@@ -306,7 +307,7 @@ static void page_in_use_keeps_its_block(struct kunit *test)
 	populate(test, 0, 0);
 	page = populate(test, 0, 1);
 	get_page(page);
-	remove_all(test, 0);
+	close_file(test, 0);
 	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES, nodirmap_count_used());
 
 	put_page(page);
@@ -386,7 +387,7 @@ static void pages_are_charged_before_they_are_uncharged(struct kunit *test)
 	KUNIT_EXPECT_GE(test, told.lowest, 0);
 	KUNIT_EXPECT_LT(test, abs(told.charged - count_of(NR_NODIRMAP_HOLES) + state->holes),
 			64);
-	remove_all(test, 0);
+	close_file(test, 0);
 	KUNIT_EXPECT_GE(test, told.lowest, 0);
 	kunit_deactivate_static_stub(test, nodirmap_charge);
 	kunit_deactivate_static_stub(test, nodirmap_uncharge);
@@ -465,7 +466,7 @@ static void large_folio_is_a_whole_block(struct kunit *test)
 	/* Leave contents in a block that is the next to be taken. */
 	for (i = 0; i < BLOCK_PAGES; i++)
 		write_pattern(test, populate(test, 1, i));
-	remove_all(test, 1);
+	close_file(test, 1);
 
 	used = nodirmap_count_used();
 	folio = add_large(test, 0);
@@ -481,7 +482,7 @@ static void large_folio_is_a_whole_block(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, state->holes, count_of(NR_NODIRMAP_HOLES));
 	KUNIT_EXPECT_EQ(test, used + BLOCK_PAGES, nodirmap_count_used());
 
-	remove_all(test, 0);
+	close_file(test, 0);
 	KUNIT_EXPECT_EQ(test, used, nodirmap_count_used());
 }
 
@@ -675,11 +676,9 @@ static void nodirmap_owner_test_exit(struct kunit *test)
 	struct test_state *state = test->priv;
 	unsigned int i;
 
-	for (i = 0; state && i < 2 && state->file[i]; i++) {
-		/* A kthread puts the file later. */
-		remove_all(test, i);
-		fput(state->file[i]);
-	}
+	for (i = 0; state && i < 2; i++)
+		if (state->file[i])
+			close_file(test, i);
 }
 
 static struct kunit_case nodirmap_owner_test_cases[] = {
