@@ -367,9 +367,9 @@ static void explain_part(struct vm_report *report, const struct part *part, bool
 		explain(report, "%s: the process has closed its guest_memfd, so that pages of the guest alone cannot be found",
 			name);
 	/* what the process does not map now, its VM can still have */
-	else if (part->kind == PART_PLAIN && part->slot.backing == BACKED_BY_PROCESS)
-		explain(report, "%s: it is ordinary memory, of which the process shows only what it has mapped now",
-			name);
+	else if (part->kind == PART_PLAIN)
+		explain(report, "%s: %s ordinary memory, of which the process shows only what it has mapped now",
+			name, part->slot.private_only ? "its shared pages are" : "it is");
 	else if (!tables && part->blank)
 		explain(report, "%s: without the page tables, its %" PRIu64 " blank pages cannot be judged",
 			name, part->blank);
