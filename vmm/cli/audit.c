@@ -61,6 +61,13 @@ static bool is_shown(const struct part *p)
 	return p->kind != PART_UNBOUND || p->present || p->error;
 }
 
+static void print_memory(uint64_t bytes, const char *kind)
+{
+	if (bytes)
+		printf("  its process has %" PRIu64 " KiB of %s, in the direct map as of any process\n",
+		       bytes >> 10, kind);
+}
+
 void audit_print_vm(const struct vm_report *report)
 {
 	print_name(report->vm.name);
@@ -90,9 +97,9 @@ void audit_print_vm(const struct vm_report *report)
 	if (report->verdict == UNKNOWN)
 		printf("; %s", report->why);
 	printf("\n");
-	if (report->anonymous)
-		printf("  its process has %" PRIu64 " KiB of anonymous memory, in the direct map as of any process\n",
-		       report->anonymous >> 10);
+	print_memory(report->memory.anonymous, "anonymous memory");
+	print_memory(report->memory.shmem, "shared memory");
+	print_memory(report->memory.hugetlb, "memory of hugetlbfs");
 }
 
 static void print_part_json(struct json *json, const struct vm_report *report,
@@ -142,7 +149,9 @@ void audit_print_json(struct json *json, const struct vm_report *report)
 	json_number(json, "reachable", report->reachable);
 	json_number(json, "huge", report->huge);
 	json_number(json, "reachable_rom_and_window", report->known);
-	json_number(json, "process_anonymous_bytes", report->anonymous);
+	json_number(json, "process_anonymous_bytes", report->memory.anonymous);
+	json_number(json, "process_shmem_bytes", report->memory.shmem);
+	json_number(json, "process_hugetlb_bytes", report->memory.hugetlb);
 	json_array(json, "areas");
 	for (size_t i = 0; i < report->nr_parts; i++)
 		if (is_shown(&report->part[i]))

@@ -517,7 +517,7 @@ void report_make(struct vm_report *report, const char *debugfs,
 		conclude(report, true);
 		return;
 	}
-	report->anonymous = process_anonymous(&report->process);
+	report->memory = process_memory(&report->process);
 	look_at_areas(report, progress);
 }
 

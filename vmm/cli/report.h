@@ -74,11 +74,8 @@ struct vm_report {
 	uint64_t huge;
 	/* In ROMs, in the first MiB and of KVM, where memory must be ordinary. */
 	uint64_t known;
-	/*
-	 * Bytes of anonymous memory of the process: the VMM's own, and the guest's if
-	 * that is ordinary memory.
-	 */
-	uint64_t anonymous;
+	/* The VMM's own, and the guest's if that is ordinary memory. */
+	struct process_memory memory;
 	enum verdict verdict;
 	struct process process;
 	bool has_process;

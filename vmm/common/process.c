@@ -212,22 +212,38 @@ bool process_is_empty(struct process *process, uint64_t addr, uint64_t size)
 	return !open_pagemap(process) && !ioctl(process->pagemap, SCAN, &arg);
 }
 
-uint64_t process_anonymous(const struct process *process)
+/* name includes the line's start and the colon. */
+static uint64_t bytes_of(const char *status, const char *name)
+{
+	const char *at = strstr(status, name);
+	uint64_t kib = 0;
+
+	if (at)
+		sscanf(at + strlen(name), "%" SCNu64 " kB", &kib);
+	return kib << 10;
+}
+
+struct process_memory process_parse_memory(const char *status)
+{
+	return (struct process_memory){
+		.anonymous = bytes_of(status, "\nRssAnon:"),
+		.shmem = bytes_of(status, "\nRssShmem:"),
+		.hugetlb = bytes_of(status, "\nHugetlbPages:"),
+	};
+}
+
+struct process_memory process_memory(const struct process *process)
 {
 	int fd = openat(process->dir, "status", O_RDONLY | O_CLOEXEC);
-	uint64_t kib = 0;
-	char text[4096], *at;
+	char text[4096];
 	ssize_t got;
 
 	if (fd < 0)
-		return 0;
+		return (struct process_memory){ 0 };
 	got = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	text[got < 0 ? 0 : got] = 0;
-	at = strstr(text, "\nRssAnon:");
-	if (at)
-		sscanf(at, "\nRssAnon: %" SCNu64, &kib);
-	return kib << 10;
+	return process_parse_memory(text);
 }
 
 int process_frames(struct process *process, uint64_t addr, size_t nr,

@@ -62,7 +62,16 @@ int process_frames(struct process *process, uint64_t addr, size_t nr,
  */
 bool process_is_empty(struct process *process, uint64_t addr, uint64_t size);
 
-/* Bytes of its anonymous memory that are present; 0 if unknown. */
-uint64_t process_anonymous(const struct process *process);
+/* Bytes of memory that a process has mapped, in the direct map as of any process. */
+struct process_memory {
+	uint64_t anonymous;
+	/* shared memory, and files of tmpfs */
+	uint64_t shmem;
+	uint64_t hugetlb;
+};
+
+/* From the text of /proc/PID/status; 0 where that tells nothing. */
+struct process_memory process_parse_memory(const char *status);
+struct process_memory process_memory(const struct process *process);
 
 #endif

@@ -833,27 +833,59 @@ static void test_progress(void)
 	close(file);
 }
 
+/* What is printed of a VM for people. */
+static const char *printed_of(const struct vm_report *report)
+{
+	int out = dup(1), to = memfd_create("stdout", MFD_CLOEXEC);
+	static char said[4096];
+	ssize_t got;
+
+	fflush(stdout);
+	dup2(to, 1);
+	audit_print_vm(report);
+	fflush(stdout);
+	dup2(out, 1);
+	got = pread(to, said, sizeof(said) - 1, 0);
+	if (got < 0)
+		abort();
+	said[got] = 0;
+	close(to);
+	close(out);
+	return said;
+}
+
 static void test_names(void)
 {
-	char said[4096] = "";
 	struct vm_report report;
-	int out = dup(1), to = memfd_create("stdout", MFD_CLOEXEC);
+	const char *said;
 
 	report = audit_of("0 0 0 4 0 %lx memory\n", 1UL << 30);
 	strcpy(report.vm.name, "odd\033[31m\x9b\tname");
 	snprintf(report.part[0].path, sizeof(report.part[0].path), "/dir\r\x7f\xc2\x9b" "file");
-	fflush(stdout);
-	dup2(to, 1);
-	audit_print_vm(&report);
-	fflush(stdout);
-	dup2(out, 1);
-	if (pread(to, said, sizeof(said) - 1, 0) < 0)
-		abort();
+	said = printed_of(&report);
 	ok(strstr(said, "odd?[31m??name, process"), "names of processes have no control bytes");
 	ok(strstr(said, "/dir????file\n"), "paths have none either");
 	report_free(&report);
-	close(to);
-	close(out);
+}
+
+/* A memslot that the VMM has deleted for the look may leave its memory mapped. */
+static void test_rest_of_process(void)
+{
+	struct vm_report report;
+	size_t size = 8UL << 20;
+	void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	memset(shared, 1, size);
+	report = audit_of("%s", "");
+	ok(report.memory.shmem >= size, "the rest of the process: its shared memory");
+	report.memory = (struct process_memory){ .shmem = 5 << 10, .hugetlb = 20 << 20 };
+	ok(strstr(printed_of(&report), "  its process has 5 KiB of shared memory, in"),
+	   "the rest of the process: is shown");
+	ok(strstr(printed_of(&report), "  its process has 20480 KiB of memory of hugetlbfs, in"),
+	   "the rest of the process: as is that of hugetlbfs");
+	ok(!strstr(printed_of(&report), "anonymous"), "the rest of the process: nothing is not");
+	report_free(&report);
+	munmap(shared, size);
 }
 
 static void test_status(void)
@@ -904,6 +936,7 @@ int main(void)
 	test_finding();
 	test_progress();
 	test_names();
+	test_rest_of_process();
 	test_status();
 	process_close(&self);
 	rmdir(debugfs);

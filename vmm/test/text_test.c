@@ -120,6 +120,19 @@ static void test_links(void)
 	ok(!process_link_is_gmem("/tmp/file"), "links: another file");
 }
 
+static void test_status(void)
+{
+	struct process_memory memory = process_parse_memory(
+		"Name:\tRssAnon: 9 kB\nVmRSS:\t   33 kB\nRssAnon:\t       2 kB\n"
+		"RssFile:\t      26 kB\nRssShmem:\t       5 kB\nHugetlbPages:\t   20480 kB\n");
+
+	is_int(memory.anonymous, 2 << 10, "status: anonymous memory");
+	is_int(memory.shmem, 5 << 10, "status: shared memory");
+	is_int(memory.hugetlb, 20 << 20, "status: memory of hugetlbfs");
+	memory = process_parse_memory("Name:\tx\nRssShmem:\t-\n");
+	ok(!memory.anonymous && !memory.shmem && !memory.hugetlb, "status: it tells nothing");
+}
+
 static void test_json(void)
 {
 	char *text = NULL;
@@ -149,6 +162,7 @@ int main(void)
 	test_tables();
 	test_memslots();
 	test_links();
+	test_status();
 	test_json();
 	return done();
 }
