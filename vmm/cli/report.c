@@ -101,12 +101,17 @@ static int take_from_others(pid_t pid, uint64_t inode)
 	return fd;
 }
 
+/* Shared pages of a slot with guest_memfd are a part of their own. */
+static bool is_gmem(const struct part *part)
+{
+	return part->slot.backing == BACKED_BY_GMEM && part->kind != PART_PLAIN;
+}
+
 /* Takes the guest_memfd of a part, from an earlier part if that has it. */
 static void take_gmem(struct vm_report *report, struct part *part)
 {
 	for (struct part *p = report->part; p < part; p++) {
-		if (p->slot.backing != BACKED_BY_GMEM || p->slot.inode != part->slot.inode ||
-		    p->kind == PART_PLAIN)
+		if (!is_gmem(p) || p->slot.inode != part->slot.inode)
 			continue;
 		part->gmem_fd = p->gmem_fd;
 		part->partly = p->partly;
@@ -133,10 +138,7 @@ static int add_slot(struct vm_report *report, const struct memslot *slot)
 		return -ENOMEM;
 	part->slot = *slot;
 	part->kind = kind_of(slot);
-	if (slot->backing != BACKED_BY_GMEM)
-		return 0;
-	take_gmem(report, part);
-	if (!slot->private_only)
+	if (slot->backing != BACKED_BY_GMEM || !slot->private_only)
 		return 0;
 	/* shared pages of the guest are in ordinary memory */
 	part = add_part(report);
@@ -220,23 +222,37 @@ static int visit_unbound(int fd, const char *link, uint64_t inode, void *data)
 	return 0;
 }
 
-static int add_memslots(struct vm_report *report, const char *debugfs)
+/* The memslots of the VM in this directory, if they are those of this process. */
+static int add_slots(struct vm_report *report, const char *debugfs, const char *directory,
+		     pid_t pid)
 {
-	struct unbound_visit visit = { report, debugfs };
 	struct memslots slots;
-	int err = vms_read_memslots(debugfs, report->directory, &slots);
+	int err = vms_read_memslots(debugfs, directory, &slots);
 
 	if (err)
 		return err;
 	report->from_kvm = true;
-	if (slots.process != report->process.pid)
+	if (slots.process != pid)
 		err = -ESRCH;
 	for (size_t i = 0; !err && i < slots.nr; i++)
 		err = add_slot(report, &slots.slot[i]);
 	memslots_free(&slots);
 	bound_roms(report);
 	find_aliases(report);
-	return err ? err : process_for_each_fd(&report->process, visit_unbound, &visit);
+	return err;
+}
+
+static int add_memslots(struct vm_report *report, const char *debugfs)
+{
+	struct unbound_visit visit = { report, debugfs };
+	int err = add_slots(report, debugfs, report->directory, report->process.pid);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < report->nr_parts; i++)
+		if (is_gmem(&report->part[i]))
+			take_gmem(report, &report->part[i]);
+	return process_for_each_fd(&report->process, visit_unbound, &visit);
 }
 
 static int add_mappings(struct vm_report *report)
@@ -402,6 +418,50 @@ static void conclude(struct vm_report *report, bool tables)
 	report->verdict = report->reachable ? REACHABLE : *report->why ? UNKNOWN : ABSENT;
 }
 
+/*
+ * Is the memory of a later part in an earlier one?  A guest_memfd outside the direct map
+ * stays there, whatever part of it is in a memslot.
+ */
+static bool covers(const struct part *part, const struct part *later)
+{
+	const struct memslot *a = &part->slot, *b = &later->slot;
+
+	if (is_gmem(part) != is_gmem(later))
+		return false;
+	if (is_gmem(later))
+		return a->inode == b->inode &&
+		       (later->kind == PART_PROTECTED ||
+			(a->offset <= b->offset && a->offset + a->size >= b->offset + b->size));
+	return part->kind == later->kind && a->addr <= b->addr &&
+	       a->addr + a->size >= b->addr + b->size;
+}
+
+static bool was_looked_at(const struct vm_report *report, const struct part *later)
+{
+	if (is_known(later->kind) || later->kind == PART_CLOSED)
+		return true;
+	for (size_t i = 0; i < report->nr_parts; i++)
+		if (covers(&report->part[i], later))
+			return true;
+	return false;
+}
+
+/* A VMM can delete a memslot when the look begins, and make it again. */
+static void look_for_later_slots(struct vm_report *report, const char *debugfs)
+{
+	struct vm_report later = { 0 };
+	int err = add_slots(&later, debugfs, report->directory, report->process.pid);
+
+	/* without its directory the VM has ended */
+	if (err)
+		report->error = err == -ENOENT ? ESRCH : -err;
+	for (size_t i = 0; !err && i < later.nr_parts; i++)
+		if (!was_looked_at(report, &later.part[i]))
+			explain(report, "memslot %d: it was made during the look",
+				later.part[i].slot.slot);
+	free(later.part);
+}
+
 /* A process can map other memory than its VM has: no verdict without KVM's list. */
 static void conclude_by_kvm(struct vm_report *report, bool tables)
 {
@@ -477,7 +537,8 @@ static void judge_areas(struct vm_report *report, bool *tables,
 	kernel_view_close(&view);
 }
 
-static void look_at_areas(struct vm_report *report, struct report_progress *progress)
+static void look_at_areas(struct vm_report *report, const char *debugfs,
+			  struct report_progress *progress)
 {
 	bool tables = true;
 	uint64_t at = 0;
@@ -502,6 +563,8 @@ static void look_at_areas(struct vm_report *report, struct report_progress *prog
 	judge_areas(report, &tables, progress);
 	if (!report->error && !process_lives(&report->process))
 		report->error = ESRCH;
+	if (!report->error && report->from_kvm)
+		look_for_later_slots(report, debugfs);
 	conclude_by_kvm(report, tables);
 }
 
@@ -518,7 +581,7 @@ void report_make(struct vm_report *report, const char *debugfs,
 		return;
 	}
 	report->memory = process_memory(&report->process);
-	look_at_areas(report, progress);
+	look_at_areas(report, debugfs, progress);
 }
 
 const char *verdict_name(enum verdict verdict)

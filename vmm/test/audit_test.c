@@ -61,6 +61,8 @@ static bool look_everywhere;
 static struct process self;
 static int gmem;
 static uint64_t gmem_inode;
+/* What the VMM does during the look, once. */
+static void (*during_look)(void);
 
 int __wrap_mincore(void *addr, size_t size, unsigned char *ret)
 {
@@ -89,6 +91,9 @@ int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
 			  uint64_t *ret_pfns)
 {
 	(void)process;
+	if (during_look)
+		during_look();
+	during_look = NULL;
 	/* arrays are cleared at allocation; clearing large ones again takes long */
 	for (size_t i = 0; i < nr_frames && i < nr; i++)
 		if (addr + i * PAGE >= base && addr + i * PAGE < base + nr_frames * PAGE)
@@ -461,6 +466,57 @@ static void test_verdicts(void)
 	/* debugfs is mounted or not */
 	verdict_is(&report, UNKNOWN, "/sys/kernel/debug",
 		   "audit: and the verdict is unknown, with the reason");
+	close(gmem);
+}
+
+#define PROTECTED_SLOT "0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n"
+
+/* Makes a list of the first slot, and this one. */
+static const char *later_slot;
+
+static void make_later_slot(void)
+{
+	char first[128], text[512];
+
+	snprintf(first, sizeof(first), PROTECTED_SLOT, gmem_inode);
+	snprintf(text, sizeof(text), "memslots 1 process %d\n%s%send\n", getpid(), first, later_slot);
+	write_list(getpid(), 9, text);
+}
+
+static struct vm_report audit_with_later(const char *slot)
+{
+	later_slot = slot;
+	during_look = make_later_slot;
+	return audit_of(PROTECTED_SLOT, gmem_inode);
+}
+
+static void test_later_slots(void)
+{
+	struct vm_report report;
+	char slot[128];
+
+	new_area();
+	report = audit_with_later("0 1 100000 5000 0 7e000000 memory\n");
+	verdict_is(&report, UNKNOWN, "memslot 1: it was made during the look",
+		   "later: the VMM makes a slot of ordinary memory again");
+	report = audit_with_later("0 1 100000 5000 4 7e000000 guest_memfd 1 0 alone direct-map\n");
+	verdict_is(&report, UNKNOWN, "memslot 1: it was made", "later: or one in the direct map");
+	report = audit_with_later("0 1 100000 5000 4 7e000000 guest_memfd 1 0 alone no-direct-map\n");
+	verdict_is(&report, UNKNOWN, "memslot 1: it was made", "later: or one that nobody has looked at");
+	snprintf(slot, sizeof(slot), "0 1 100 4 4 7e000000 guest_memfd %" PRIu64 " 4000 alone no-direct-map\n",
+		 gmem_inode);
+	report = audit_with_later(slot);
+	verdict_is(&report, ABSENT, "", "later: another part of the same guest_memfd is protected");
+	report = audit_with_later("0 1 100000 40 2 7e000000 memory\n0 2 f0 10 0 7d000000 memory\n");
+	verdict_is(&report, ABSENT, "", "later: a ROM, and the first MiB, do not change the verdict");
+	report = audit_with_later("0 1 100000 1001 2 7e000000 memory\n");
+	verdict_is(&report, UNKNOWN, "memslot 1: it was made", "later: more than 16 MiB of ROMs do");
+	report = audit_with_later("");
+	verdict_is(&report, ABSENT, "", "later: nothing");
+	during_look = remove_lists;
+	report = audit_of(PROTECTED_SLOT, gmem_inode);
+	is_int(report.error, ESRCH, "later: the VM is not there any more");
+	verdict_is(&report, UNKNOWN, "ended", "later: and has ended");
 	close(gmem);
 }
 
@@ -924,6 +980,7 @@ int main(void)
 	test_frames_change();
 	test_lost_page();
 	test_verdicts();
+	test_later_slots();
 	test_no_sources();
 	test_forged_list();
 	test_kinds();
