@@ -37,8 +37,6 @@ struct part {
 	char path[64];
 	/* Only the part that the VMM has mapped can be seen: the guest may have more. */
 	bool partly;
-	/* Not all of it was looked at. */
-	bool unfinished;
 	/* Descriptor of the guest_memfd, taken from the process; or -1. */
 	int gmem_fd;
 	/* errno, or 0 */
