@@ -186,7 +186,7 @@ static void find_aliases(struct vm_report *report)
 
 struct unbound_visit {
 	struct vm_report *report;
-	const char *debugfs;
+	struct inodes in_slots;
 };
 
 /* A guest_memfd that has left its memslot can hold data of the guest. */
@@ -197,15 +197,11 @@ static int visit_unbound(int fd, const char *link, uint64_t inode, void *data)
 	struct part *part;
 	struct stat st;
 
-	(void)fd;
-	if (!process_link_is_gmem(link))
+	if (!process_link_is_gmem(link) || vms_have_inode(&visit->in_slots, inode))
 		return 0;
 	for (size_t i = 0; i < report->nr_parts; i++)
-		if (report->part[i].slot.backing == BACKED_BY_GMEM &&
-		    report->part[i].slot.inode == inode)
+		if (is_gmem(&report->part[i]) && report->part[i].slot.inode == inode)
 			return 0;
-	if (vms_name_gmem(visit->debugfs, report->vm.pid, inode))
-		return 0;
 	part = add_part(report);
 	if (!part)
 		return -ENOMEM;
@@ -213,13 +209,28 @@ static int visit_unbound(int fd, const char *link, uint64_t inode, void *data)
 	part->slot.backing = BACKED_BY_GMEM;
 	part->slot.inode = inode;
 	part->slot.slot = -1;
-	take_gmem(report, part);
+	part->gmem_fd = process_take_fd(&report->process, fd, inode);
+	/* under another number by now */
+	if (part->gmem_fd < 0)
+		take_gmem(report, part);
 	/* closed meanwhile, or of another file system under that name */
 	if (part->gmem_fd < 0 && part->partly)
 		report->nr_parts--;
 	else if (part->gmem_fd >= 0 && !fstat(part->gmem_fd, &st) && st.st_size > 0)
 		part->slot.size = st.st_size & ~(page_bytes() - 1);
 	return 0;
+}
+
+static int add_unbound(struct vm_report *report, const char *debugfs)
+{
+	struct unbound_visit visit = { .report = report };
+	int err = vms_gmem_inodes(debugfs, report->process.pid, &visit.in_slots);
+
+	if (err)
+		return err;
+	err = process_for_each_fd(&report->process, visit_unbound, &visit);
+	free(visit.in_slots.inode);
+	return err;
 }
 
 /* The memslots of the VM in this directory, if they are those of this process. */
@@ -244,7 +255,6 @@ static int add_slots(struct vm_report *report, const char *debugfs, const char *
 
 static int add_memslots(struct vm_report *report, const char *debugfs)
 {
-	struct unbound_visit visit = { report, debugfs };
 	int err = add_slots(report, debugfs, report->directory, report->process.pid);
 
 	if (err)
@@ -252,7 +262,7 @@ static int add_memslots(struct vm_report *report, const char *debugfs)
 	for (size_t i = 0; i < report->nr_parts; i++)
 		if (is_gmem(&report->part[i]))
 			take_gmem(report, &report->part[i]);
-	return process_for_each_fd(&report->process, visit_unbound, &visit);
+	return add_unbound(report, debugfs);
 }
 
 static int add_mappings(struct vm_report *report)

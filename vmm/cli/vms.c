@@ -314,27 +314,57 @@ bool vms_exist(const char *debugfs, const char *directory)
 	return *directory && !access(path, F_OK);
 }
 
-bool vms_name_gmem(const char *debugfs, pid_t pid, uint64_t inode)
+static int by_number(const void *a, const void *b)
 {
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Adds those of one list. */
+static int add_inodes(const struct memslots *slots, struct inodes *inodes)
+{
+	void *more = realloc(inodes->inode, (inodes->nr + slots->nr + 1) * sizeof(*inodes->inode));
+
+	if (!more)
+		return -ENOMEM;
+	inodes->inode = more;
+	for (size_t i = 0; i < slots->nr; i++)
+		if (slots->slot[i].backing == BACKED_BY_GMEM)
+			inodes->inode[inodes->nr++] = slots->slot[i].inode;
+	return 0;
+}
+
+int vms_gmem_inodes(const char *debugfs, pid_t pid, struct inodes *ret)
+{
+	struct inodes inodes = { 0 };
 	DIR *dir = opendir(debugfs);
 	struct memslots slots;
 	struct dirent *entry;
-	bool found = false;
 	pid_t creator, process;
-	int fd;
+	int err = 0, fd;
 
-	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir))) {
+	while (dir && !err && (entry = readdir(dir))) {
 		if (!is_vm_directory(entry->d_name, &creator, &fd) ||
 		    read_process(debugfs, entry->d_name, &process) || process != pid ||
 		    vms_read_memslots(debugfs, entry->d_name, &slots))
 			continue;
-		for (size_t i = 0; !found && i < slots.nr; i++)
-			found = slots.slot[i].backing == BACKED_BY_GMEM &&
-				slots.slot[i].inode == inode;
+		err = add_inodes(&slots, &inodes);
 		memslots_free(&slots);
 	}
-	closedir(dir);
-	return found;
+	if (dir)
+		closedir(dir);
+	if (err) {
+		free(inodes.inode);
+		return err;
+	}
+	if (inodes.nr)
+		qsort(inodes.inode, inodes.nr, sizeof(*inodes.inode), by_number);
+	*ret = inodes;
+	return 0;
+}
+
+bool vms_have_inode(const struct inodes *inodes, uint64_t inode)
+{
+	return inodes->nr && bsearch(&inode, inodes->inode, inodes->nr, sizeof(inode), by_number);
 }

@@ -34,7 +34,17 @@ int vms_read_memslots(const char *debugfs, const char *directory, struct memslot
 /* Does the VM still exist?  It can outlive its process. */
 bool vms_exist(const char *debugfs, const char *directory);
 
-/* Does one of the VMs of this process have a memslot on this guest_memfd? */
-bool vms_name_gmem(const char *debugfs, pid_t pid, uint64_t inode);
+/* Inodes of guest_memfds, in ascending order. */
+struct inodes {
+	uint64_t *inode;
+	size_t nr;
+};
+
+/*
+ * The guest_memfds in memslots of all VMs of this process.  0 or -ENOMEM.  The caller
+ * frees ret->inode.
+ */
+int vms_gmem_inodes(const char *debugfs, pid_t pid, struct inodes *ret);
+bool vms_have_inode(const struct inodes *inodes, uint64_t inode);
 
 #endif

@@ -140,6 +140,34 @@ static bool is_gmem_fs(int fd)
 				     fs.f_type == ANON_INODE_MAGIC);
 }
 
+int process_take_fd(const struct process *process, int fd, uint64_t inode)
+{
+	char path[32];
+	int file, own;
+	uint64_t taken_inode;
+	bool fits;
+
+	/* O_PATH does not open the file itself, so its file system is not told */
+	snprintf(path, sizeof(path), "fd/%d", fd);
+	file = openat(process->dir, path, O_PATH | O_CLOEXEC);
+	if (file < 0)
+		return -ENOENT;
+	fits = is_gmem_fs(file);
+	close(file);
+	if (!fits)
+		return -ENOENT;
+	fd = syscall(SYS_pidfd_getfd, process->pidfd, fd, 0);
+	if (fd < 0)
+		return -errno;
+	own = open("/proc/self/fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%d", fd);
+	fits = own >= 0 && !inode_of(own, path, &taken_inode) &&
+	       taken_inode == inode && is_gmem_fs(fd);
+	if (own >= 0)
+		close(own);
+	return fits ? fd : -ESTALE;
+}
+
 struct gmem_search {
 	const struct process *process;
 	uint64_t inode;
@@ -149,32 +177,11 @@ struct gmem_search {
 static int take(int fd, const char *link, uint64_t inode, void *data)
 {
 	struct gmem_search *search = data;
-	char path[32];
-	int file, own;
-	uint64_t taken_inode;
-	bool fits;
 
 	if (!process_link_is_gmem(link) || inode != search->inode)
 		return 0;
-	/* O_PATH does not open the file itself, so its file system is not told */
-	snprintf(path, sizeof(path), "fd/%d", fd);
-	file = openat(search->process->dir, path, O_PATH | O_CLOEXEC);
-	if (file < 0)
-		return 0;
-	fits = is_gmem_fs(file);
-	close(file);
-	if (!fits)
-		return 0;
-	fd = syscall(SYS_pidfd_getfd, search->process->pidfd, fd, 0);
-	if (fd < 0)
-		return -errno;
-	own = open("/proc/self/fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	snprintf(path, sizeof(path), "%d", fd);
-	fits = own >= 0 && !inode_of(own, path, &taken_inode) &&
-	       taken_inode == search->inode && is_gmem_fs(fd);
-	if (own >= 0)
-		close(own);
-	return fits ? fd + 1 : -ESTALE;
+	fd = process_take_fd(search->process, fd, inode);
+	return fd == -ENOENT ? 0 : fd < 0 ? fd : fd + 1;
 }
 
 int process_take_gmem(const struct process *process, uint64_t inode)

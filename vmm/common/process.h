@@ -49,6 +49,9 @@ bool process_link_is_gmem(const char *link);
  */
 int process_take_gmem(const struct process *process, uint64_t inode);
 
+/* The same if the number of the descriptor is known. */
+int process_take_fd(const struct process *process, int fd, uint64_t inode);
+
 /*
  * Frame numbers of nr pages from an address on, 0 for those not present.
  * 0 or -errno; EPERM when the kernel hides them.

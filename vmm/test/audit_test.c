@@ -41,6 +41,10 @@ int __real_fstatfs(int fd, struct statfs *ret);
 int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
 			  uint64_t *ret_pfns);
 bool __wrap_process_is_empty(struct process *process, uint64_t addr, uint64_t size);
+int __wrap_memslots_read(int fd, struct memslots *ret);
+int __real_memslots_read(int fd, struct memslots *ret);
+int __wrap_process_take_gmem(const struct process *process, uint64_t inode);
+int __real_process_take_gmem(const struct process *process, uint64_t inode);
 int __wrap_madvise(void *addr, size_t size, int advice);
 int __real_madvise(void *addr, size_t size, int advice);
 
@@ -53,6 +57,8 @@ static uint8_t contents;
 static bool no_tables, no_kcore;
 /* A frame that kcore has no segment for. */
 static uint64_t core_lacks;
+/* Reads of lists of memslots, and searches through the descriptors of a process. */
+static int nr_lists_read, nr_searches;
 /* Calls to map pages, and to read kcore, and the pages that were read there. */
 static int nr_mapped, nr_core_reads, nr_core_pages;
 /* Lets the file system of a memfd, or any file system, pass for that of guest_memfd. */
@@ -99,6 +105,18 @@ int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
 		if (addr + i * PAGE >= base && addr + i * PAGE < base + nr_frames * PAGE)
 			ret_pfns[i] = frame[(addr - base) / PAGE + i];
 	return 0;
+}
+
+int __wrap_memslots_read(int fd, struct memslots *ret)
+{
+	nr_lists_read++;
+	return __real_memslots_read(fd, ret);
+}
+
+int __wrap_process_take_gmem(const struct process *process, uint64_t inode)
+{
+	nr_searches++;
+	return __real_process_take_gmem(process, inode);
 }
 
 int __wrap_madvise(void *addr, size_t size, int advice)
@@ -420,6 +438,8 @@ static struct vm_report audit_of(const char *format, ...)
 	return report;
 }
 
+#define PROTECTED_SLOT "0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n"
+
 static void verdict_is(struct vm_report *report, enum verdict wanted, const char *why,
 		       const char *claim)
 {
@@ -468,8 +488,6 @@ static void test_verdicts(void)
 		   "audit: and the verdict is unknown, with the reason");
 	close(gmem);
 }
-
-#define PROTECTED_SLOT "0 0 0 4 4 7f000000 guest_memfd %" PRIu64 " 0 alone no-direct-map\n"
 
 /* Makes a list of the first slot, and this one. */
 static const char *later_slot;
@@ -628,6 +646,49 @@ static void test_unbound(void)
 	report_free(&report);
 	close(gmem);
 	close(other);
+}
+
+#define MANY 200
+
+static void write_own_list(int vm_fd, uint64_t inode)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "memslots 1 process %d\n" PROTECTED_SLOT "end\n", getpid(),
+		 inode);
+	write_list(getpid(), vm_fd, text);
+}
+
+/* What each of them costs does not grow with their number. */
+static void test_many_unbound(void)
+{
+	int own, others, unbound[MANY], unbound_parts = 0;
+	struct vm_report report = new_report(getpid());
+
+	new_area();
+	others = gmem;
+	for (int i = 0; i < MANY; i++) {
+		unbound[i] = memfd_create("[kvm-gmem]", MFD_CLOEXEC);
+		write_own_list(1000 + i, gmem_inode);
+	}
+	new_area();
+	own = gmem;
+	write_own_list(9, gmem_inode);
+	nr_lists_read = nr_searches = 0;
+	report_make(&report, debugfs, NULL);
+	for (size_t i = 0; i < report.nr_parts; i++)
+		unbound_parts += report.part[i].kind == PART_UNBOUND && report.part[i].gmem_fd >= 0;
+	is_int(unbound_parts, MANY, "many guest_memfds in no memslot: all are looked at");
+	is_int(report.nr_parts, MANY + 1, "many guest_memfds: none that another VM has");
+	/* that of the VM when the look begins and ends, and once those of the process */
+	is_int(nr_lists_read, MANY + 3, "many guest_memfds: each list is read once for all");
+	is_int(nr_searches, 1, "many guest_memfds: only that of the memslot is searched for");
+	report_free(&report);
+	remove_lists();
+	for (int i = 0; i < MANY; i++)
+		close(unbound[i]);
+	close(others);
+	close(own);
 }
 
 /* The list names another process than that of the VM. */
@@ -986,6 +1047,7 @@ int main(void)
 	test_kinds();
 	test_closed_by_vmm();
 	test_unbound();
+	test_many_unbound();
 	test_other_process();
 	test_four_tib();
 	test_dying();
