@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "area.h"
@@ -147,95 +149,148 @@ static bool same_contents(const uint8_t *a, const uint8_t *b)
 
 enum { IN_TABLES = 1, IN_CORE = 2, BLANK = 4, LOST = 8, HUGE = 16 };
 
+/* A page of the area that has a frame. */
+struct place {
+	uint64_t pfn;
+	uint64_t page;
+};
+
 struct judging {
 	struct area *area;
 	const struct kernel_view *view;
 	int mem;
 	/* One byte a page, of the enum above. */
 	uint8_t *mark;
+	/* In the order of frames, so that kcore is read in runs. */
+	struct place *place;
+	size_t nr;
+	/* The place that is compared next, and the one that is read at this moment. */
+	size_t next;
+	volatile size_t reading;
 	/* RUN_BYTES each. */
 	uint8_t *own;
 	uint8_t *kernels;
 };
 
-/* The number of pages whose frames follow on each other, up to RUN_BYTES. */
-static uint64_t run_length(const struct area *area, uint64_t start)
+static int by_frame(const void *a, const void *b)
 {
-	uint64_t length = 1, most = RUN_BYTES / page_bytes();
+	const struct place *x = a, *y = b;
 
-	while (length < most && start + length < area->pages &&
-	       area->pfn[start + length] == area->pfn[start] + length)
-		length++;
-	return length;
+	return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
+}
+
+static void sort_places(struct judging *j)
+{
+	for (uint64_t i = 0; i < j->area->pages; i++)
+		if (j->area->pfn[i])
+			j->place[j->nr++] = (struct place){ j->area->pfn[i], i };
+	qsort(j->place, j->nr, sizeof(*j->place), by_frame);
+}
+
+static uint8_t *mark_of(const struct judging *j, size_t at)
+{
+	return &j->mark[j->place[at].page];
+}
+
+/*
+ * Reads pages of the process from one place on, in one call unless one of them fails.  If
+ * another process has the number by now, count() finds that this one has no frames.
+ */
+static void read_own(const struct judging *j, size_t start, size_t nr)
+{
+	uint64_t page = page_bytes();
+	struct iovec to = { j->own, nr * page }, from[RUN_BYTES / PAGE_MIN_BYTES] = { 0 };
+
+	for (size_t i = 0; i < nr; i++)
+		from[i] = (struct iovec){
+			(void *)(uintptr_t)(j->area->addr + j->place[start + i].page * page), page
+		};
+	if (process_vm_readv(j->area->process->pid, &to, 1, from, nr, 0) == (ssize_t)to.iov_len)
+		return;
+	for (size_t i = 0; i < nr; i++)
+		/* one that cannot be read is as good as a blank page */
+		if (!area_read(j->area, j->mem, j->place[start + i].page, j->own + i * page))
+			memset(j->own + i * page, 0, page);
+}
+
+/* Compares the guest's pages in place, as copying takes longer. */
+static const uint8_t *own_page(struct judging *j, size_t at)
+{
+	uint64_t page = page_bytes();
+
+	if (!j->area->view)
+		return j->own + at % (RUN_BYTES / page) * page;
+	j->reading = at;
+	/* on_sigbus() relies on it */
+	atomic_signal_fence(memory_order_seq_cst);
+	return j->area->view + j->place[at].page * page;
+}
+
+static bool is_blank(struct judging *j, size_t at)
+{
+	return *mark_of(j, at) & LOST || page_is_zero(own_page(j, at));
+}
+
+/* If the run cannot be read as a whole, goes page by page to find the frame that fails. */
+static void compare(struct judging *j, size_t start, size_t nr)
+{
+	if (kcore_read_frames(j->view->kcore, j->place[start].pfn, nr, j->kernels)) {
+		if (nr == 1)
+			*mark_of(j, start) |= BLANK;
+		else
+			for (size_t i = 0; i < nr; i++)
+				compare(j, start + i, 1);
+		return;
+	}
+	for (size_t i = 0; i < nr; i++) {
+		const uint8_t *kernels = j->kernels + i * page_bytes();
+
+		if (page_is_zero(kernels))
+			continue;
+		/* other contents: the process has changed the page, or its frame */
+		*mark_of(j, start + i) |= same_contents(own_page(j, start + i), kernels) ?
+					  IN_CORE : BLANK;
+	}
 }
 
 /*
  * kcore shows zeroes for a page that it cannot reach.  So a page of zeroes proves nothing,
- * and is not read there.  Returns 0, or the mark of a page that cannot be judged.
+ * and is not read there.
  */
-static uint8_t compare(const struct judging *j, const uint8_t *own, uint64_t start,
-		       uint64_t length)
+static void compare_until(struct judging *j, size_t end)
 {
-	uint64_t page = page_bytes();
+	while (j->next < end) {
+		size_t start = j->next, stop = start + 1;
 
-	for (uint64_t i = 0, end; i < length; i = end) {
-		end = i + 1;
-		if (page_is_zero(own + i * page)) {
-			j->mark[start + i] |= BLANK;
-			continue;
+		if (!is_blank(j, start)) {
+			while (stop < end && j->place[stop].pfn == j->place[stop - 1].pfn + 1 &&
+			       !is_blank(j, stop))
+				stop++;
+			compare(j, start, stop - start);
+		} else if (!(*mark_of(j, start) & LOST)) {
+			*mark_of(j, start) |= BLANK;
 		}
-		while (end < length && !page_is_zero(own + end * page))
-			end++;
-		if (kcore_read_frames(j->view->kcore, j->area->pfn[start + i], end - i,
-				      j->kernels))
-			return BLANK;
-		for (uint64_t k = i; k < end; k++) {
-			const uint8_t *kernels = j->kernels + (k - i) * page;
-
-			if (page_is_zero(kernels))
-				continue;
-			/* other contents: the process has changed the page, or its frame */
-			j->mark[start + k] |= same_contents(own + k * page, kernels) ? IN_CORE :
-					      BLANK;
-		}
+		j->next = stop;
 	}
-	return 0;
 }
 
-/* Compares the guest's pages in place, as copying takes longer. */
-static uint8_t compare_view(const struct judging *j, uint64_t start, uint64_t length)
+static void look_into_core(struct judging *j)
 {
 	struct sigaction catch = { .sa_handler = on_sigbus }, before;
-	volatile uint8_t failed = LOST;
+	size_t most = RUN_BYTES / page_bytes();
 
 	sigaction(SIGBUS, &catch, &before);
-	if (!sigsetjmp(page_is_lost, 1))
-		failed = compare(j, j->area->view + start * page_bytes(), start, length);
+	/* after a page that is lost, goes on where the run of that page starts */
+	if (sigsetjmp(page_is_lost, 1))
+		*mark_of(j, j->reading) |= LOST;
+	while (j->next < j->nr) {
+		size_t left = j->nr - j->next, nr = left < most ? left : most;
+
+		if (!j->area->view)
+			read_own(j, j->next, nr);
+		compare_until(j, j->next + nr);
+	}
 	sigaction(SIGBUS, &before, NULL);
-	return failed;
-}
-
-static uint8_t compare_process(const struct judging *j, uint64_t start, uint64_t length)
-{
-	ssize_t size = length * page_bytes();
-
-	if (j->mem < 0 || pread(j->mem, j->own, size, j->area->addr + start * page_bytes()) != size)
-		return BLANK;
-	return compare(j, j->own, start, length);
-}
-
-/* If the run cannot be judged as a whole, goes page by page to find the page that fails. */
-static void look_into_core(const struct judging *j, uint64_t start, uint64_t length)
-{
-	uint8_t failed = (j->area->view ? compare_view : compare_process)(j, start, length);
-
-	if (!failed)
-		return;
-	if (length == 1)
-		j->mark[start] |= failed;
-	else
-		for (uint64_t i = 0; i < length; i++)
-			look_into_core(j, start + i, 1);
 }
 
 /* A page that has another frame by now does not count: its old frame proves nothing. */
@@ -263,21 +318,13 @@ static void count(const struct judging *j, const uint64_t *now)
 	}
 }
 
-static void mark_pages(const struct judging *j)
+static void mark_pages(struct judging *j)
 {
-	const struct area *area = j->area;
-	uint64_t length;
-
-	for (uint64_t i = 0; i < area->pages; i += length) {
-		length = area->pfn[i] ? run_length(area, i) : 1;
-		if (!area->pfn[i])
-			continue;
-		for (uint64_t k = i; j->view->tables && k < i + length; k++)
-			if (ptdump_maps_pfn(j->view->tables, area->pfn[k]))
-				j->mark[k] |= IN_TABLES;
-		if (j->view->kcore)
-			look_into_core(j, i, length);
-	}
+	for (size_t i = 0; j->view->tables && i < j->nr; i++)
+		if (ptdump_maps_pfn(j->view->tables, j->place[i].pfn))
+			*mark_of(j, i) |= IN_TABLES;
+	if (j->view->kcore)
+		look_into_core(j);
 }
 
 /* Counts whole pages of 2 MiB; no part of them may be in another area. */
@@ -309,11 +356,13 @@ void area_judge(struct area *area, const struct kernel_view *view)
 		return;
 	j.mark = calloc(area->pages, 1);
 	j.own = malloc(2 * RUN_BYTES);
+	j.place = calloc(area->pages, sizeof(*j.place));
 	now = calloc(area->pages, sizeof(*now));
-	if (j.mark && j.own && now) {
+	if (j.mark && j.own && j.place && now) {
 		j.kernels = j.own + RUN_BYTES;
 		if (!area->view)
 			j.mem = openat(area->process->dir, "mem", O_RDONLY | O_CLOEXEC);
+		sort_places(&j);
 		mark_pages(&j);
 		mark_huge(&j);
 		err = frames_of(area, now);
@@ -327,6 +376,7 @@ void area_judge(struct area *area, const struct kernel_view *view)
 	if (err)
 		area->error = -err;
 	free(now);
+	free(j.place);
 	free(j.own);
 	free(j.mark);
 }

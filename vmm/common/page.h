@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The largest page of any machine, for buffers. */
+/* The smallest and the largest page of any machine, for buffers. */
+#define PAGE_MIN_BYTES 4096UL
 #define PAGE_MAX_BYTES (64UL << 10)
 
 /* The page size never changes, so a loop may ask for it each time. */

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -45,6 +46,16 @@ int __wrap_memslots_read(int fd, struct memslots *ret);
 int __real_memslots_read(int fd, struct memslots *ret);
 int __wrap_process_take_gmem(const struct process *process, uint64_t inode);
 int __real_process_take_gmem(const struct process *process, uint64_t inode);
+int __wrap_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
+int __real_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
+ssize_t __wrap_process_vm_readv(pid_t pid, const struct iovec *local, unsigned long nr_local,
+				const struct iovec *remote, unsigned long nr_remote,
+				unsigned long flags);
+ssize_t __real_process_vm_readv(pid_t pid, const struct iovec *local, unsigned long nr_local,
+				const struct iovec *remote, unsigned long nr_remote,
+				unsigned long flags);
+ssize_t __wrap_pread(int fd, void *to, size_t size, off_t at);
+ssize_t __real_pread(int fd, void *to, size_t size, off_t at);
 int __wrap_madvise(void *addr, size_t size, int advice);
 int __real_madvise(void *addr, size_t size, int advice);
 
@@ -61,6 +72,8 @@ static uint64_t core_lacks;
 static int nr_lists_read, nr_searches;
 /* Calls to map pages, and to read kcore, and the pages that were read there. */
 static int nr_mapped, nr_core_reads, nr_core_pages;
+/* Other calls of the system. */
+static int nr_sigactions, nr_process_reads, nr_preads;
 /* Lets the file system of a memfd, or any file system, pass for that of guest_memfd. */
 static bool all_are_gmem;
 static bool look_everywhere;
@@ -105,6 +118,26 @@ int __wrap_process_frames(struct process *process, uint64_t addr, size_t nr,
 		if (addr + i * PAGE >= base && addr + i * PAGE < base + nr_frames * PAGE)
 			ret_pfns[i] = frame[(addr - base) / PAGE + i];
 	return 0;
+}
+
+int __wrap_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	nr_sigactions++;
+	return __real_sigaction(sig, act, old);
+}
+
+ssize_t __wrap_process_vm_readv(pid_t pid, const struct iovec *local, unsigned long nr_local,
+				const struct iovec *remote, unsigned long nr_remote,
+				unsigned long flags)
+{
+	nr_process_reads++;
+	return __real_process_vm_readv(pid, local, nr_local, remote, nr_remote, flags);
+}
+
+ssize_t __wrap_pread(int fd, void *to, size_t size, off_t at)
+{
+	nr_preads++;
+	return __real_pread(fd, to, size, at);
 }
 
 int __wrap_memslots_read(int fd, struct memslots *ret)
@@ -242,6 +275,69 @@ static void test_calls(void)
 	judge(&area);
 	is_int(nr_core_reads, 2, "calls: one reads frames that follow on each other");
 	is_int(nr_core_pages, PAGES - 1, "calls: each of them is read");
+}
+
+/* Frames 103, 101, 102, 100, as a guest that has run for a while has them. */
+static void shuffle(void)
+{
+	frame[0] = 103;
+	frame[3] = 100;
+}
+
+static void test_shuffled(void)
+{
+	struct area area = new_area();
+
+	/* the other pages have other contents */
+	for (int i = 0; i < PAGES; i++)
+		if (i && pwrite(gmem, (uint8_t[64]){ i }, 64, i * PAGE) != 64)
+			abort();
+	shuffle();
+	in_tables = 100;
+	in_core = 103;
+	nr_core_reads = nr_core_pages = nr_sigactions = 0;
+	area_find_frames(&area);
+	judge(&area);
+	is_int(nr_core_reads, 1, "shuffled frames: kcore is read once");
+	is_int(nr_core_pages, PAGES, "shuffled frames: each page is");
+	is_int(nr_sigactions, 2, "shuffled frames: SIGBUS is caught once");
+	is_int(area.in_core, 1, "shuffled frames: a page is compared with its own frame");
+	is_int(area.reachable, 2, "shuffled frames: each is judged by its own frame");
+}
+
+/* Ordinary memory is read through the process. */
+static void test_shuffled_process(void)
+{
+	uint8_t *mem = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct area area = new_area();
+
+	area.gmem_fd = -1;
+	area.addr = base = (uintptr_t)mem;
+	for (int i = 0; i < PAGES; i++)
+		memset(mem + i * PAGE, i ? i : contents, PAGE);
+	shuffle();
+	in_core = 103;
+	nr_core_reads = nr_process_reads = nr_preads = 0;
+	area_find_frames(&area);
+	judge(&area);
+	is_int(nr_core_reads, 1, "shuffled frames of a process: kcore is read once");
+	is_int(nr_process_reads, 1, "shuffled frames of a process: as is the process");
+	is_int(nr_preads, 0, "shuffled frames of a process: and no page alone");
+	is_int(area.in_core, 1, "shuffled frames of a process: a page is compared with its own frame");
+	/* one page cannot be read: the others are */
+	area = new_area();
+	area.gmem_fd = -1;
+	area.addr = base = (uintptr_t)mem;
+	munmap(mem + 2 * PAGE, PAGE);
+	in_core = 103;
+	memset(mem + 3 * PAGE, contents, PAGE);
+	area_find_frames(&area);
+	judge(&area);
+	is_int(area.in_core, 1, "a page of a process that cannot be read: the others are");
+	is_int(area.blank, 1, "a page of a process that cannot be read: it is not judged");
+	munmap(mem, 2 * PAGE);
+	munmap(mem + 3 * PAGE, PAGE);
 }
 
 static void test_blank(void)
@@ -1035,6 +1131,8 @@ int main(void)
 		abort();
 	test_frames();
 	test_calls();
+	test_shuffled();
+	test_shuffled_process();
 	test_blank();
 	test_core_lacks();
 	test_huge();
