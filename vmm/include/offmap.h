@@ -317,6 +317,9 @@ OFFMAP_API int offmap_allocate(const struct offmap_mem *mem, uint64_t offset,
  *
  * 0, or
  *  -EINVAL  @ret_pages is NULL, or as offmap_allocate()
+ *  -EPERM   the process does not own the memory, and may not write it.  The owner is
+ *           the user that created it, by its file system uid: a process that changes
+ *           its uid afterwards needs CAP_FOWNER or CAP_DAC_OVERRIDE
  *  -ENOMEM  no room in the address space, or out of memory
  *
  * After an error a part of @ret_pages may be written.

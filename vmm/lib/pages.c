@@ -13,6 +13,24 @@
 /* Bytes mapped at a time, as RLIMIT_AS may be low. */
 #define WINDOW (1UL << 30)
 
+/*
+ * To a process that neither owns the file nor may write it, mincore() says that all pages
+ * exist.  Behind the end of the file there is none.
+ */
+static int check_trust(const struct offmap_mem *mem)
+{
+	unsigned char is_there = 0;
+	void *behind = mmap(NULL, page_bytes(), PROT_READ, MAP_SHARED, mem->fd, mem->size);
+	int err = 0;
+
+	if (behind == MAP_FAILED)
+		return -errno;
+	if (mincore(behind, page_bytes(), &is_there))
+		err = -errno;
+	munmap(behind, page_bytes());
+	return err ? err : is_there & 1 ? -EPERM : 0;
+}
+
 static int present_in_window(const struct offmap_mem *mem, uint64_t offset, uint64_t size,
 			     uint8_t *ret_pages)
 {
@@ -32,10 +50,11 @@ static int present_in_window(const struct offmap_mem *mem, uint64_t offset, uint
 int offmap_present(const struct offmap_mem *mem, uint64_t offset, uint64_t size,
 		   uint8_t *ret_pages)
 {
-	int err = 0;
+	int err;
 
 	if (!ret_pages || !range_is_valid(mem, offset, size))
 		return -EINVAL;
+	err = check_trust(mem);
 	while (!err && size) {
 		uint64_t now = size < WINDOW ? size : WINDOW;
 

@@ -436,6 +436,56 @@ static void test_pages(void)
 	close(vm);
 }
 
+/* A child of another user asks: 0 or -errno. */
+static int present_for(const struct offmap_mem *mem, uid_t uid, uint8_t *ret_first)
+{
+	uint8_t *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint8_t there[MIB / 4096];
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (setresuid(uid, uid, uid))
+			_exit(255);
+		status = -offmap_present(mem, 0, MIB, there);
+		shared[0] = there[0];
+		_exit(status);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		abort();
+	*ret_first = shared[0];
+	munmap(shared, PAGE);
+	return -WEXITSTATUS(status);
+}
+
+/* A jailer creates the memory, then changes its uid. */
+static void test_present_of_another(void)
+{
+	struct offmap_mem *mem;
+	uint8_t first = 7;
+	int vm;
+
+	if (geteuid()) {
+		skip("present: another user", "it takes root");
+		return;
+	}
+	fake_kvm_reset();
+	vm = new_vm();
+	mem = new_mem(vm, MIB);
+	/* as guest_memfd has it; a memfd can be written by all */
+	if (fchmod(offmap_fd(mem), 0600))
+		abort();
+	is_int(present_for(mem, 0, &first), 0, "present: the owner is told");
+	is_int(first, 0, "present: the owner is told the truth");
+	is_int(present_for(mem, 65534, &first), -EPERM, "present: another user is not told");
+	if (fchmod(offmap_fd(mem), 0666))
+		abort();
+	is_int(present_for(mem, 65534, &first), 0, "present: one that may write it is");
+	is_int(first, 0, "present: who may write it is told the truth");
+	offmap_free(mem);
+	close(vm);
+}
+
 /* Ranges that start anywhere in their 2 MiB. */
 static void test_huge_map(struct offmap_mem *mem)
 {
@@ -571,6 +621,7 @@ int main(void)
 	test_longer_slot();
 	test_from_fd();
 	test_pages();
+	test_present_of_another();
 	test_huge();
 	test_threads();
 	fake_kvm_reset();

@@ -107,6 +107,23 @@ static void test_pages(void)
 	offmap_free(mem);
 }
 
+/* A jailer creates the memory, then changes its uid. */
+static void test_present_of_another(void)
+{
+	struct offmap_mem *mem = new_mem(0);
+	uint8_t there;
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(setresuid(65534, 65534, 65534) ? 255 : -offmap_present(mem, 0, PAGE, &there));
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		abort();
+	is_int(WEXITSTATUS(status), EPERM, "present: another user is not told");
+	is_int(offmap_present(mem, 0, PAGE, &there), 0, "present: the owner is");
+	offmap_free(mem);
+}
+
 /* Does the kernel write there for this process, or a child? */
 static bool can_write(uint8_t *addr)
 {
@@ -208,6 +225,7 @@ int main(void)
 	ok(support.features & OFFMAP_CAN_PROTECT, "probe: it can be protected");
 	test_fill();
 	test_pages();
+	test_present_of_another();
 	test_map();
 	test_bind();
 	test_from_fd();
