@@ -52,6 +52,8 @@ void kernel_find_sources(int *ret_tables, int *ret_kcore)
 	*ret_kcore = -kcore_open(&kcore);
 	if (!*ret_kcore)
 		kcore_close(kcore);
+	else if (PTDUMP_NEEDS_KCORE && !*ret_tables)
+		*ret_tables = ENODATA;
 }
 
 #define MEMSLOTS "KVM's list of memslots in " DEBUGFS "/kvm"
@@ -77,6 +79,8 @@ const char *kernel_tables_advice(int error)
 {
 	if (error == EPROTO)
 		return PTDUMP_FILE " does not show the direct map in a form that is known" SAME_RELEASE;
+	if (error == ENODATA)
+		return "where the direct map is in " PTDUMP_FILE ", only /proc/kcore tells: it takes CONFIG_PROC_KCORE and CAP_SYS_RAWIO, and no lockdown=confidentiality";
 	return debugfs_advice(error, "there is no " PTDUMP_FILE ": the kernel lacks CONFIG_PTDUMP_DEBUGFS",
 			      PTDUMP_FILE " cannot be read");
 }
@@ -96,4 +100,14 @@ const char *kernel_memslots_advice(int error)
 		return MEMSLOTS " has a form that is not known" SAME_RELEASE;
 	return debugfs_advice(error, "KVM does not list its memslots in " DEBUGFS "/kvm: the kernel lacks the series, or has an older one",
 			      MEMSLOTS " cannot be read");
+}
+
+const char *kernel_audit_advice(int tables, int memslots, bool has_series)
+{
+	if (tables)
+		return kernel_tables_advice(tables);
+	if (memslots)
+		return kernel_memslots_advice(memslots);
+	/* any KVM has its directory */
+	return has_series ? NULL : kernel_memslots_advice(ENOENT);
 }

@@ -30,8 +30,8 @@ void kernel_view_close(struct kernel_view *view);
 bool kernel_is_huge(const struct kernel_view *view, uint64_t pfn);
 
 /*
- * Is each source available?  An errno each, or 0.  Does not read the page tables, which
- * takes long.
+ * Is each source available?  An errno each, or 0; ENODATA for page tables that are of no
+ * use without kcore.  Does not read the page tables, which takes long.
  */
 void kernel_find_sources(int *ret_tables, int *ret_kcore);
 
@@ -39,5 +39,8 @@ void kernel_find_sources(int *ret_tables, int *ret_kcore);
 const char *kernel_tables_advice(int error);
 const char *kernel_kcore_advice(int error);
 const char *kernel_memslots_advice(int error);
+
+/* Why audit cannot judge here, or NULL.  The errnos are of the tables and KVM's directory. */
+const char *kernel_audit_advice(int tables, int memslots, bool has_series);
 
 #endif

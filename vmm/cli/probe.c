@@ -33,17 +33,14 @@ struct look {
 static struct look find_look(void)
 {
 	struct counter_values values;
-	struct look look = { 0 };
-	int tables, kcore;
+	bool has_series = !counters_read("/proc/vmstat", &values);
+	int tables, kcore, memslots = access(KVM_DEBUGFS, R_OK | X_OK) ? errno : 0;
 
 	kernel_find_sources(&tables, &kcore);
-	if (tables)
-		look.audit = kernel_tables_advice(tables);
-	else if (access(KVM_DEBUGFS, R_OK | X_OK))
-		look.audit = kernel_memslots_advice(errno);
-	if (!counters_read("/proc/vmstat", &values))
-		look.fast_path = fast_path_name(fast_path_of(&values));
-	return look;
+	return (struct look){
+		.audit = kernel_audit_advice(tables, memslots, has_series),
+		.fast_path = has_series ? fast_path_name(fast_path_of(&values)) : NULL,
+	};
 }
 
 static void print_human(const struct offmap_support *s, const struct look *look,

@@ -10,10 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where the direct map starts, on arm64 only the headers of kcore tell. */
 #ifdef __aarch64__
 #define PTDUMP_FILE "/sys/kernel/debug/kernel_page_tables"
+#define PTDUMP_NEEDS_KCORE true
 #else
 #define PTDUMP_FILE "/sys/kernel/debug/page_tables/kernel"
+#define PTDUMP_NEEDS_KCORE false
 #endif
 
 struct ptdump;

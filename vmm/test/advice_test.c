@@ -19,6 +19,8 @@
 #endif
 
 int __wrap_statfs(const char *path, struct statfs *ret);
+int __wrap_open(const char *path, int flags, ...);
+int __real_open(const char *path, int flags, ...);
 
 /* What is at the place of debugfs. */
 static enum { MOUNTED, NOT_MOUNTED, NO_DIRECTORY } debugfs;
@@ -33,14 +35,26 @@ int __wrap_statfs(const char *path, struct statfs *ret)
 	return 0;
 }
 
+/* Has the page tables, as an empty file, and no kcore. */
+static bool no_kcore;
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	if (no_kcore && !strcmp(path, "/proc/kcore")) {
+		errno = ENOENT;
+		return -1;
+	}
+	return __real_open(no_kcore && !strcmp(path, PTDUMP_FILE) ? "/dev/null" : path, flags);
+}
+
 static void says(const char *text, const char *thing, const char *remedy)
 {
 	char claim[256];
-	bool good = strstr(text, thing) && strstr(text, remedy);
+	bool good = text && strstr(text, thing) && strstr(text, remedy);
 
 	snprintf(claim, sizeof(claim), "advice: %s: %s", thing, remedy);
 	if (!good)
-		printf("# %s\n", text);
+		printf("# %s\n", text ? text : "nothing");
 	ok(good, claim);
 }
 
@@ -62,6 +76,7 @@ static void test_sources(void)
 		{ kernel_tables_advice, EPERM, MOUNTED, "/sys/kernel/debug", "lockdown" },
 		{ kernel_tables_advice, EPROTO, MOUNTED, PTDUMP_FILE, "install" },
 		{ kernel_tables_advice, EIO, MOUNTED, PTDUMP_FILE, "cannot be read" },
+		{ kernel_tables_advice, ENODATA, MOUNTED, PTDUMP_FILE, "CONFIG_PROC_KCORE" },
 		{ kernel_memslots_advice, ENOENT, MOUNTED, MEMSLOTS, "lacks the series" },
 		{ kernel_memslots_advice, ENOENT, NOT_MOUNTED, "debugfs is not mounted",
 		  "mount -t debugfs debugfs /sys/kernel/debug" },
@@ -80,6 +95,29 @@ static void test_sources(void)
 		debugfs = rows[i].debugfs;
 		says(rows[i].advice(rows[i].error), rows[i].thing, rows[i].remedy);
 	}
+}
+
+/* debugfs/kvm is there on any kernel with KVM. */
+static void test_audit(void)
+{
+	debugfs = MOUNTED;
+	ok(!kernel_audit_advice(0, 0, true), "advice: audit can judge");
+	says(kernel_audit_advice(0, 0, false), MEMSLOTS, "lacks the series");
+	says(kernel_audit_advice(0, EACCES, true), "/sys/kernel/debug", "root");
+	says(kernel_audit_advice(ENOENT, 0, true), PTDUMP_FILE, "CONFIG_PTDUMP_DEBUGFS");
+}
+
+/* A kernel that has page tables, and no kcore. */
+static void test_no_kcore(void)
+{
+	int tables, kcore;
+
+	no_kcore = true;
+	kernel_find_sources(&tables, &kcore);
+	no_kcore = false;
+	is_int(kcore, ENOENT, "no kcore");
+	is_int(tables, PTDUMP_NEEDS_KCORE ? ENODATA : 0,
+	       "no kcore: the page tables are of use, except on arm64");
 }
 
 static void test_reasons(void)
@@ -115,6 +153,8 @@ static void test_vmms(void)
 int main(void)
 {
 	test_sources();
+	test_audit();
+	test_no_kcore();
 	test_reasons();
 	test_vmms();
 	return done();
