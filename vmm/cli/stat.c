@@ -156,9 +156,12 @@ void stat_print(const struct stat_sample *sample, const struct stat_sample *befo
 		       v->vm.vm.vm_fd);
 		if (v->vm.error)
 			printf("  %s\n", kernel_memslots_advice(v->vm.error));
-		else
+		else if (v->mapped_known)
 			printf(" %14" PRIu64 " %14" PRIu64 " %14" PRIu64 "\n",
 			       v->protected >> 20, v->plain >> 20, v->mapped >> 20);
+		else
+			printf(" %14" PRIu64 " %14" PRIu64 " %14s\n",
+			       v->protected >> 20, v->plain >> 20, "-");
 	}
 }
 

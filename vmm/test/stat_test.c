@@ -137,7 +137,7 @@ static void test_sample(void)
 {
 	struct stat_sample sample;
 	const char *text;
-	char half[64];
+	char half[64], line[64];
 
 	take_one(&sample);
 	is_int(own(&sample)->protected, 0x1000 * page_bytes(), "stat: memory of a VM out of the map");
@@ -161,6 +161,13 @@ static void test_sample(void)
 	ok(strstr(text, "\noffmap_block_zaps_total 7\n"), "stat: for Prometheus");
 	ok(strstr(text, "name=\"a\\\"b\\\\c?\""), "stat: labels are quoted");
 	leave("PROMETHEUS_OUT", text);
+	own(&sample)->mapped_known = false;
+	own(&sample)->mapped = 0;
+	snprintf(line, sizeof(line), " %14d %14d %14s\n", (int)(own(&sample)->protected >> 20),
+		 (int)(own(&sample)->plain >> 20), "-");
+	ok(strstr(printed(print_for_people, &sample), line), "stat: mapped memory is not known");
+	ok(strstr(printed(stat_print_json, &sample), "\"mapped_bytes\": null"),
+	   "stat: as JSON it is null");
 	stat_free(&sample);
 }
 
