@@ -176,6 +176,9 @@ OFFMAP_API uint32_t offmap_features(const struct offmap_mem *mem);
  *  -EAGAIN  the process locks all its memory (mlockall()), and has no
  *           RLIMIT_MEMLOCK left for this
  *  -EINTR   with OFFMAP_MAP_POPULATE: as offmap_allocate()
+ *
+ * Pages are allocated before anything is mapped: without memory for them, and after
+ * -EINTR, a mapping at @at is as it was.  After an error some may be allocated.
  */
 OFFMAP_API int offmap_map(const struct offmap_mem *mem, void *at,
 			  uint64_t offset, uint64_t size, uint32_t flags,

@@ -138,16 +138,13 @@ uint32_t offmap_features(const struct offmap_mem *mem)
 #define MAP_FLAGS (OFFMAP_MAP_FIXED | OFFMAP_MAP_READ_ONLY | OFFMAP_MAP_POPULATE | \
 		   OFFMAP_MAP_FORK)
 
-/* MAP_POPULATE would not report errors. */
-static int populate(const struct offmap_mem *mem, const void *addr, uint64_t offset,
-		    uint64_t size)
+/* MAP_POPULATE would not report errors, and MADV_POPULATE_WRITE is not in every kernel. */
+static void touch(const void *addr, uint64_t size)
 {
 	const volatile uint8_t *at = addr;
-	int err = offmap_allocate(mem, offset, size);
 
-	for (uint64_t done = 0; !err && done < size; done += page_bytes())
+	for (uint64_t done = 0; done < size; done += page_bytes())
 		(void)at[done];
-	return err;
 }
 
 int offmap_map(const struct offmap_mem *mem, void *at, uint64_t offset,
@@ -163,6 +160,11 @@ int offmap_map(const struct offmap_mem *mem, void *at, uint64_t offset,
 		return -EINVAL;
 	if (!(flags & OFFMAP_MAP_READ_ONLY))
 		protection |= PROT_WRITE;
+	/* This can fail or be interrupted: an old mapping is to stay then. */
+	if (flags & OFFMAP_MAP_POPULATE)
+		err = offmap_allocate(mem, offset, size);
+	if (err)
+		return err;
 	if (!at && mem->features & OFFMAP_CAN_HUGE && huge_is_inside(offset, size))
 		addr = huge_map(mem->fd, offset, size, protection);
 	else
@@ -171,14 +173,13 @@ int offmap_map(const struct offmap_mem *mem, void *at, uint64_t offset,
 	if (addr == MAP_FAILED)
 		return -errno;
 	/* A child would keep the pages allocated. */
-	if (!(flags & OFFMAP_MAP_FORK) && madvise(addr, size, MADV_DONTFORK))
+	if (!(flags & OFFMAP_MAP_FORK) && madvise(addr, size, MADV_DONTFORK)) {
 		err = -errno;
-	if (!err && flags & OFFMAP_MAP_POPULATE)
-		err = populate(mem, addr, offset, size);
-	if (err) {
 		munmap(addr, size);
 		return err;
 	}
+	if (flags & OFFMAP_MAP_POPULATE)
+		touch(addr, size);
 	*ret_addr = addr;
 	return 0;
 }

@@ -22,6 +22,20 @@
 #define PAGE page_bytes()
 #define MIB (1UL << 20)
 
+/* errno of fallocate(), or 0. */
+static int allocation_error;
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t size);
+int __real_fallocate(int fd, int mode, off_t offset, off_t size);
+
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t size)
+{
+	if (!allocation_error)
+		return __real_fallocate(fd, mode, offset, size);
+	errno = allocation_error;
+	return -1;
+}
+
 static int new_vm(void)
 {
 	int kvm = open("/dev/kvm", O_RDWR);
@@ -436,6 +450,35 @@ static void test_pages(void)
 	close(vm);
 }
 
+/* A failure must leave the address range as it was. */
+static void test_map_fails(void)
+{
+	static const int errors[] = { ENOMEM, EINTR };
+	uint8_t *room = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct offmap_mem *mem;
+	void *addr = NULL;
+	int vm;
+
+	fake_kvm_reset();
+	vm = new_vm();
+	mem = new_mem(vm, MIB);
+	room[8] = 0x42;
+	for (int i = 0; i < 2; i++) {
+		allocation_error = errors[i];
+		is_int(offmap_map(mem, room, 0, 2 * PAGE, OFFMAP_MAP_FIXED | OFFMAP_MAP_POPULATE, &addr),
+		       -errors[i], "map: pages that cannot be allocated");
+		allocation_error = 0;
+		ok(writable(room) && writable(room + PAGE) && room[8] == 0x42 && !addr,
+		   "map: the old mapping stays");
+	}
+	is_int(offmap_map(mem, room, 0, 2 * PAGE, OFFMAP_MAP_FIXED | OFFMAP_MAP_POPULATE, &addr), 0,
+	       "map: the next time they can");
+	ok(addr == room && !offmap_unmap(addr, 2 * PAGE), "map: and are there");
+	offmap_free(mem);
+	close(vm);
+}
+
 /* A child of another user asks: 0 or -errno. */
 static int present_for(const struct offmap_mem *mem, uid_t uid, uint8_t *ret_first)
 {
@@ -621,6 +664,7 @@ int main(void)
 	test_longer_slot();
 	test_from_fd();
 	test_pages();
+	test_map_fails();
 	test_present_of_another();
 	test_huge();
 	test_threads();
