@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -62,12 +63,24 @@ static bool read_all(int fd, void *data, size_t size, off_t at)
 	return true;
 }
 
+/* A child that cannot be ended must not keep a pipe open that somebody reads. */
+static void leave_standard_files(int result)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
+		/* the result has such a number if they were closed */
+		if (fd != result)
+			dup2(null, fd);
+}
+
 /* In the child: never returns. */
 static void work(const struct look *look, struct vm_report *report, int result,
 		 struct report_progress *progress)
 {
 	struct rlimit none = { 0 };
 
+	leave_standard_files(result);
 	/* it maps memory of guests */
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
