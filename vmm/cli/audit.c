@@ -203,8 +203,11 @@ static unsigned int default_seconds(void)
 	return 60 + (sysinfo(&info) ? 0 : info.totalram * info.mem_unit >> 30);
 }
 
-int audit_look_at(const struct look *given, const struct vm_entry *vms, size_t nr,
-		  struct json *json)
+#define ALL_HAVE_ENDED "all VMs have ended meanwhile"
+
+/* In a list of *json, or if that is NULL, for people.  Returns the exit status. */
+static int look_at_all(const struct look *given, const struct vm_entry *vms, size_t nr,
+		       struct json *json)
 {
 	struct line line = { .is_terminal = isatty(STDERR_FILENO), .nr_vms = nr };
 	struct look look = *given;
@@ -234,12 +237,11 @@ int audit_look_at(const struct look *given, const struct vm_entry *vms, size_t n
 		report_free(&report);
 	}
 	if (!left)
-		warn("all VMs have ended meanwhile");
+		warn(ALL_HAVE_ENDED);
 	return left ? status : EXIT_NO_VM;
 }
 
-static int audit_vms(const struct look *look, const struct vm_entry *vms, size_t nr,
-		     bool as_json)
+int audit_vms(const struct look *look, const struct vm_entry *vms, size_t nr, bool as_json)
 {
 	struct json json = { .to = stdout };
 	int tables, kcore, status;
@@ -260,10 +262,12 @@ static int audit_vms(const struct look *look, const struct vm_entry *vms, size_t
 		if (kcore)
 			printf("without /proc/kcore: %s\n", kernel_kcore_advice(kcore));
 	}
-	status = audit_look_at(look, vms, nr, as_json ? &json : NULL);
+	status = look_at_all(look, vms, nr, as_json ? &json : NULL);
 	if (as_json) {
 		json_end(&json);
-		json_string(&json, "error", NULL);
+		json_string(&json, "error", status == EXIT_NO_VM ? ALL_HAVE_ENDED : NULL);
+		if (status == EXIT_NO_VM)
+			json_number(&json, "status", status);
 		json_end(&json);
 	}
 	return status;

@@ -15,11 +15,10 @@ void audit_print_vm(const struct vm_report *report);
 void audit_print_json(struct json *json, const struct vm_report *report);
 
 /*
- * Looks at these VMs and prints the reports: in a list of *json, or if that is NULL, for
- * people.  A terminal on standard error shows the progress.  Returns the exit status.
+ * Looks at these VMs and prints the reports, for people or as one JSON document.  A
+ * terminal on standard error shows the progress.  Returns the exit status.
  */
-int audit_look_at(const struct look *look, const struct vm_entry *vms, size_t nr,
-		  struct json *json);
+int audit_vms(const struct look *look, const struct vm_entry *vms, size_t nr, bool as_json);
 
 /* Combines the exit status so far with that of this VM. */
 int audit_status(int status, const struct vm_report *report);

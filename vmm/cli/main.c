@@ -64,11 +64,11 @@ static int flushed(int status, int failed)
 	return status;
 }
 
-/* Is --json among the options? */
+/* Is --json among the options?  getopt_long(3) takes --j and --js for it. */
 static bool wants_json(int argc, char **argv)
 {
 	for (int i = 2; i < argc && strcmp(argv[i], "--"); i++)
-		if (!strcmp(argv[i], "--json"))
+		if (strlen(argv[i]) > 2 && !strncmp("--json", argv[i], strlen(argv[i])))
 			return true;
 	return false;
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <linux/kernel-page-flags.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -980,13 +981,50 @@ static void test_finding(void)
 	is_int(vms_find(debugfs, pid, &vms, &nr), -ESRCH, "no such process");
 }
 
+static int reader;
+static bool is_closed;
+
+/* Nobody but the child can have the pipe open now. */
+static void ask_reader(const struct report_progress *progress, void *data)
+{
+	struct pollfd poll_for = { .fd = reader };
+
+	(void)progress;
+	dup2(*(int *)data, 1);
+	is_closed = poll(&poll_for, 1, 0) == 1 && poll_for.revents & POLLHUP;
+}
+
+/* Somebody reads what offmap prints, and waits for the end of it. */
+static void test_standard_files(void)
+{
+	struct vm_report report = new_report(getpid());
+	int out = dup(1), pipe_fds[2];
+	struct look look = {
+		.debugfs = debugfs, .seconds = 1, .progress = ask_reader, .data = &out
+	};
+
+	if (pipe(pipe_fds))
+		abort();
+	reader = pipe_fds[0];
+	make_endless_list(getpid());
+	fflush(stdout);
+	dup2(pipe_fds[1], 1);
+	close(pipe_fds[1]);
+	look_at(&look, &report);
+	dup2(out, 1);
+	ok(is_closed, "the process that looks does not keep standard output open");
+	report_free(&report);
+	remove_lists();
+	close(reader);
+	close(out);
+}
+
 /* A look that takes a second, with standard error there.  Returns its exit status. */
 static int look_with_stderr(int to, bool as_json)
 {
 	struct look look = { .debugfs = debugfs, .seconds = 1 };
 	struct vm_entry vm = { .vm = { .pid = getpid(), .vm_fd = 9, .name = "test" } };
 	int out = dup(1), err = dup(2), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	struct json json = { .to = stdout };
 	int status;
 
 	snprintf(vm.directory, sizeof(vm.directory), "%d-9", getpid());
@@ -994,11 +1032,7 @@ static int look_with_stderr(int to, bool as_json)
 	fflush(stdout);
 	dup2(null, 1);
 	dup2(to, 2);
-	if (as_json)
-		json_array(&json, NULL);
-	status = audit_look_at(&look, &vm, 1, as_json ? &json : NULL);
-	if (as_json)
-		json_end(&json);
+	status = audit_vms(&look, &vm, 1, as_json);
 	fflush(stdout);
 	dup2(out, 1);
 	dup2(err, 2);
@@ -1046,25 +1080,84 @@ static void test_progress(void)
 	close(file);
 }
 
-/* What is printed of a VM for people. */
-static const char *printed_of(const struct vm_report *report)
+/* What is printed to standard output in between. */
+struct capture {
+	int out, to;
+};
+
+static struct capture capture(void)
 {
-	int out = dup(1), to = memfd_create("stdout", MFD_CLOEXEC);
-	static char said[4096];
+	struct capture capture = { dup(1), memfd_create("stdout", MFD_CLOEXEC) };
+
+	fflush(stdout);
+	dup2(capture.to, 1);
+	return capture;
+}
+
+static const char *captured(const struct capture *capture)
+{
+	static char said[16384];
 	ssize_t got;
 
 	fflush(stdout);
-	dup2(to, 1);
-	audit_print_vm(report);
-	fflush(stdout);
-	dup2(out, 1);
-	got = pread(to, said, sizeof(said) - 1, 0);
+	dup2(capture->out, 1);
+	got = pread(capture->to, said, sizeof(said) - 1, 0);
 	if (got < 0)
 		abort();
 	said[got] = 0;
-	close(to);
-	close(out);
+	close(capture->to);
+	close(capture->out);
 	return said;
+}
+
+static const char *printed_of(const struct vm_report *report)
+{
+	struct capture to = capture();
+
+	audit_print_vm(report);
+	return captured(&to);
+}
+
+static const char *json_of(const struct vm_entry *vm, int *ret_status)
+{
+	struct look look = { .debugfs = debugfs, .seconds = 60 };
+	struct capture to = capture();
+
+	*ret_status = audit_vms(&look, vm, 1, true);
+	return captured(&to);
+}
+
+/* For vmm_cli.t, which looks at all of it. */
+static void leave(const char *variable, const char *text)
+{
+	FILE *to = getenv(variable) ? fopen(getenv(variable), "w") : NULL;
+
+	if (getenv(variable) && (!to || fputs(text, to) < 0 || fclose(to)))
+		abort();
+}
+
+static void test_json(void)
+{
+	struct vm_entry vm = { .vm = { .pid = getpid(), .vm_fd = -1, .name = "a\"b\n" } };
+	int status, fd;
+	const char *said;
+
+	snprintf(vm.directory, sizeof(vm.directory), "%d-9", getpid());
+	new_area();
+	write_own_list(9, gmem_inode);
+	said = json_of(&vm, &status);
+	is_int(status, EXIT_YES, "JSON: all is absent");
+	ok(strstr(said, "\"error\": null\n}\n") && !strstr(said, "\"status\""), "JSON: no error");
+	leave("JSON_OUT", said);
+	remove_lists();
+	close(gmem);
+	vm.vm.pid = start_victim(NULL, &fd);
+	stop_victim(vm.vm.pid);
+	said = json_of(&vm, &status);
+	is_int(status, EXIT_NO_VM, "JSON: all VMs have ended");
+	ok(strstr(said, "\"vms\": [],\n  \"error\": \"all VMs have ended meanwhile\",\n  \"status\": 4\n}\n"),
+	   "JSON: it says so");
+	leave("JSON_ENDED_OUT", said);
 }
 
 static void test_names(void)
@@ -1151,7 +1244,9 @@ int main(void)
 	test_dying();
 	test_fuse();
 	test_finding();
+	test_standard_files();
 	test_progress();
+	test_json();
 	test_names();
 	test_rest_of_process();
 	test_status();
