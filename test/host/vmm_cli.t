@@ -45,6 +45,21 @@ explained_values() {
 	sed '1,/^The values, by their names/d; /^\.SS/,$d' "$VMM/man/offmap.1" |
 		sed -nE '/^\.TP/{n; s/^\.I[A-Z]* //; s/vms ", by VM: " //; s/[", ]+/\n/g; p}' | sort -u
 }
+# The names of all members of a JSON document, however deep.
+json_members() {
+	json 'my %n; my $f; $f = sub { my $v = shift; if (ref $v eq "HASH") { $n{$_}++, $f->($v->{$_}) for keys %$v }
+		elsif (ref $v eq "ARRAY") { $f->($_) for @$v } }; $f->($j); join "\n", sort keys %n'
+}
+# Those that the code of a command prints.
+code_members() { grep -oE 'json_[a-z]+\(&?json, "[a-z_]+"' "$VMM/cli/$1.c" | cut -d'"' -f2 | LC_ALL=C sort -u; }
+# described_members COMMAND: those that the man page describes, and error, which all have
+described_members() {
+	{
+		echo error
+		sed -n '/^\.SH OUTPUT/,/^\.SH EXIT/p' "$VMM/man/offmap.1" | sed -n "/^\.SS offmap $1\$/,/^\.S[SH] /p" |
+			sed -nE 's/^\.IR? ([a-z_]+)( .*)?$/\1/p'
+	} | LC_ALL=C sort -u
+}
 completed() {
 	bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _offmap; echo "${COMPREPLY[*]}"' \
 		"$VMM/completion/offmap.bash" offmap "$@"
@@ -60,7 +75,14 @@ if make -s -C "$VMM" O="$O" "$O/san/text_test" "$O/san/files_test" "$O/san/stat_
 	tap_guest "$(PROMETHEUS_OUT=$WORK/metrics JSON_OUT=$WORK/json "$O/san/stat_test")"
 	is "stat: the man page explains all values that it prints, and no others" \
 		"$(explained_values)" "$(printed_values | without_unit)"
-	tap_guest "$("$O/san/audit_test")"
+	tap_guest "$(JSON_OUT=$WORK/audit JSON_ENDED_OUT=$WORK/ended "$O/san/audit_test")"
+	is "audit --json: the man page describes all members, and no others" \
+		"$(json_members <"$WORK/audit")" "$(described_members audit)"
+	is "audit --json: a document of success" \
+		"$(json '"$j->{vms}[0]{verdict} $j->{vms}[0]{areas}[0]{kind} " . ($j->{error} // "none")' <"$WORK/audit")" \
+		"absent protected none"
+	is "audit --json: all VMs have ended" "$(json '"$j->{error}: $j->{status}"' <"$WORK/ended")" \
+		"all VMs have ended meanwhile: 4"
 	tap_guest "$("$O/san/advice_test")"
 	tap_guest "$(replay text)"
 	tap_guest "$(replay files)"
@@ -123,6 +145,11 @@ ok "probe: no, with the reason" \
 ok "probe: no /dev/kvm" \
 	env FAKE_KVM_OPEN_ERROR=2 bash -c "$(declare -f gives fake); O=$O; gives 1 'there is no /dev/kvm' fake probe"
 is "probe --json" "$(fake probe --json sh | json '$j->{protect} && $j->{vmm}{runs} && $j->{kernel}')" "$(uname -r)"
+is "probe --json: the man page describes all members, and no others" \
+	"$(fake probe --json sh | json_members)" "$(described_members probe)"
+is "probe --json: without a VMM it is null" \
+	"$(fake probe --json | json 'exists $j->{vmm} && !defined $j->{vmm} ? "null" : "no"')" null
+is "demo --json: the man page describes all members, and no others" "$(code_members demo)" "$(described_members demo)"
 is "probe --json: huge pages, or none" \
 	"$(for flags in 7 23; do FAKE_KVM_GMEM_FLAGS=$flags fake probe --json | json '$j->{huge} ? "yes" : "no"'; done)" noyes
 odd=$WORK/$'odd "name\\\x01\xff'
@@ -154,6 +181,8 @@ ok "run: options of the VMM are its own" gives 0 '^--json$' fake run --permissiv
 ok "audit: no number: 2" gives 2 'no process id' fake audit --pid x
 ok "audit: --all and --pid: 2" gives 2 usage fake audit --all --pid 1
 ok "audit: no seconds: 2" gives 2 'no number of seconds' fake audit --timeout 0
+is "audit --js, an abbreviation: a document as well" \
+	"$(fake audit --js --pid 999999999 2>/dev/null | json '$j->{status}')" 4
 is "audit --json: a document when there is no process" \
 	"$(fake audit --json --pid 999999999 2>/dev/null | json '$j->{error} . ": " . $j->{status}')" \
 	"there is no process 999999999: 4"

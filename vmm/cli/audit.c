@@ -105,21 +105,19 @@ void audit_print_vm(const struct vm_report *report)
 static void print_part_json(struct json *json, const struct vm_report *report,
 			    const struct part *p)
 {
+	bool is_slot = report->from_kvm && p->slot.slot >= 0;
+	bool is_gmem = p->slot.backing == BACKED_BY_GMEM;
+
 	json_object(json, NULL);
-	if (report->from_kvm && p->slot.slot >= 0) {
-		json_number(json, "slot", p->slot.slot);
-		json_number(json, "address_space", p->slot.as);
-		json_number(json, "guest_address", p->slot.gpa);
-	} else if (!report->from_kvm) {
-		json_string(json, "mapping", p->path);
-	}
-	json_number(json, "address", p->slot.addr);
+	json_known(json, "slot", is_slot, p->slot.slot);
+	json_known(json, "address_space", is_slot, p->slot.as);
+	json_known(json, "guest_address", is_slot, p->slot.gpa);
+	json_string(json, "mapping", report->from_kvm ? NULL : p->path);
+	json_known(json, "address", p->kind != PART_UNBOUND, p->slot.addr);
 	json_number(json, "size", p->slot.size);
 	json_string(json, "kind", part_kind_name(p->kind));
-	if (p->slot.backing == BACKED_BY_GMEM) {
-		json_number(json, "guest_memfd", p->slot.inode);
-		json_number(json, "offset", p->slot.offset);
-	}
+	json_known(json, "guest_memfd", is_gmem, p->slot.inode);
+	json_known(json, "offset", is_gmem, p->slot.offset);
 	json_bool(json, "partly", p->partly);
 	json_number(json, "pages", p->pages);
 	json_number(json, "present", p->present);
@@ -137,10 +135,7 @@ void audit_print_json(struct json *json, const struct vm_report *report)
 	json_object(json, NULL);
 	json_number(json, "pid", report->vm.pid);
 	json_string(json, "name", report->vm.name);
-	if (report->vm.vm_fd >= 0)
-		json_number(json, "vm_fd", report->vm.vm_fd);
-	else
-		json_string(json, "vm_fd", NULL);
+	json_known(json, "vm_fd", report->vm.vm_fd >= 0, report->vm.vm_fd);
 	json_bool(json, "memslots_known", report->from_kvm);
 	json_string(json, "verdict", verdict_name(report->verdict));
 	json_string(json, "why", *report->why ? report->why : NULL);

@@ -260,6 +260,7 @@ static void print_json(const struct demo *demo)
 	json_number(&json, "plain_ns_per_page", demo->plain_ns);
 	json_number(&json, "protected_ns_per_page", demo->protected_ns);
 	json_end(&json);
+	json_string(&json, "error", NULL);
 	json_end(&json);
 }
 

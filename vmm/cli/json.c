@@ -102,6 +102,14 @@ void json_number(struct json *json, const char *name, uint64_t value)
 	fprintf(json->to, "%" PRIu64, value);
 }
 
+void json_known(struct json *json, const char *name, bool is_known, uint64_t value)
+{
+	if (is_known)
+		json_number(json, name, value);
+	else
+		json_string(json, name, NULL);
+}
+
 void json_bool(struct json *json, const char *name, bool value)
 {
 	next(json, name);

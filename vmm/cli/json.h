@@ -25,6 +25,8 @@ void json_end(struct json *json);
 /* Bytes that are not UTF-8 become U+FFFD; NULL becomes null. */
 void json_string(struct json *json, const char *name, const char *value);
 void json_number(struct json *json, const char *name, uint64_t value);
+/* null if it is not known. */
+void json_known(struct json *json, const char *name, bool is_known, uint64_t value);
 void json_bool(struct json *json, const char *name, bool value);
 
 #endif

@@ -95,6 +95,8 @@ static void print_json(const struct offmap_support *s, const struct look *look,
 		json_bool(&json, "runs", !verdict);
 		json_string(&json, "reason_text", vmm_verdict_text(verdict));
 		json_end(&json);
+	} else {
+		json_string(&json, "vmm", NULL);
 	}
 	json_end(&json);
 }

@@ -175,10 +175,7 @@ void stat_print_json(const struct stat_sample *sample)
 
 		snprintf(name, sizeof(name), "%s%s", counters[i].name,
 			 counters[i].is_gauge ? "_bytes" : "");
-		if (sample->counters.known[i])
-			json_number(&json, name, sample->counters.value[i]);
-		else
-			json_string(&json, name, NULL);
+		json_known(&json, name, sample->counters.known[i], sample->counters.value[i]);
 	}
 	json_number(&json, "free_partly_used_bytes", partly_used(sample));
 	json_string(&json, "fast_path", fast_path_name(fast_path_of(&sample->counters)));
@@ -194,12 +191,9 @@ void stat_print_json(const struct stat_sample *sample)
 		json_string(&json, "directory", *v->vm.directory ? v->vm.directory : NULL);
 		json_string(&json, "error", v->vm.error ?
 			    kernel_memslots_advice(v->vm.error) : NULL);
-		json_number(&json, "nodirmap_bytes", v->protected);
-		json_number(&json, "in_map_bytes", v->plain);
-		if (v->mapped_known)
-			json_number(&json, "mapped_bytes", v->mapped);
-		else
-			json_string(&json, "mapped_bytes", NULL);
+		json_known(&json, "nodirmap_bytes", !v->vm.error, v->protected);
+		json_known(&json, "in_map_bytes", !v->vm.error, v->plain);
+		json_known(&json, "mapped_bytes", v->mapped_known, v->mapped);
 		json_end(&json);
 	}
 	json_end(&json);

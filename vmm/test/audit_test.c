@@ -747,6 +747,7 @@ static void test_unbound(void)
 
 #define MANY 200
 
+/* Writes a list of one protected memslot. */
 static void write_own_list(int vm_fd, uint64_t inode)
 {
 	char text[256];
@@ -1141,14 +1142,23 @@ static void test_json(void)
 	struct vm_entry vm = { .vm = { .pid = getpid(), .vm_fd = -1, .name = "a\"b\n" } };
 	int status, fd;
 	const char *said;
+	char list[128];
 
 	snprintf(vm.directory, sizeof(vm.directory), "%d-9", getpid());
 	new_area();
 	write_own_list(9, gmem_inode);
 	said = json_of(&vm, &status);
 	is_int(status, EXIT_YES, "JSON: all is absent");
+	ok(strstr(said, "\"mapping\": null") && strstr(said, "\"vm_fd\": null"),
+	   "JSON: what does not apply is null");
 	ok(strstr(said, "\"error\": null\n}\n") && !strstr(said, "\"status\""), "JSON: no error");
 	leave("JSON_OUT", said);
+	snprintf(list, sizeof(list), "memslots 1 process %d\n0 0 0 4 0 7e000000 memory\nend\n", getpid());
+	write_list(getpid(), 9, list);
+	said = json_of(&vm, &status);
+	ok(strstr(said, "\"slot\": null") && strstr(said, "\"guest_address\": null") &&
+	   strstr(said, "\"address\": null"), "JSON: nor has a guest_memfd in no memslot");
+	ok(strstr(said, "\"guest_memfd\": null"), "JSON: nor ordinary memory");
 	remove_lists();
 	close(gmem);
 	vm.vm.pid = start_victim(NULL, &fd);
