@@ -53,6 +53,12 @@ enum offmap_reason {
 #define OFFMAP_CAN_WRITE	(1U << 1)	/* fill without a mapping: fast */
 #define OFFMAP_CAN_HUGE		(1U << 2)	/* pages of 2 MiB, where there are some */
 
+/*
+ * Its size never changes.  A later version puts members in the place of reserved.  A
+ * library that does not know them leaves 0 there, which always means "unknown" or "no".
+ * What does not fit there gets a function of its own.  A program ignores features and
+ * reasons that it does not know.
+ */
 struct offmap_support {
 	uint32_t features;		/* OFFMAP_CAN_* */
 	uint32_t reason;		/* enum offmap_reason */
@@ -320,9 +326,8 @@ OFFMAP_API int offmap_allocate(const struct offmap_mem *mem, uint64_t offset,
  *
  * 0, or
  *  -EINVAL  @ret_pages is NULL, or as offmap_allocate()
- *  -EPERM   the process does not own the memory, and may not write it.  The owner is
- *           the user that created it, by its file system uid: a process that changes
- *           its uid afterwards needs CAP_FOWNER or CAP_DAC_OVERRIDE
+ *  -EPERM   the memory belongs to another uid, as the process has changed its own
+ *           since it was created.  CAP_FOWNER or CAP_DAC_OVERRIDE allow it
  *  -ENOMEM  no room in the address space, or out of memory
  *
  * After an error a part of @ret_pages may be written.

@@ -2,6 +2,7 @@
 /* liboffmap against a double of /dev/kvm: its requests, and what it refuses. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -579,6 +581,43 @@ static void test_huge(void)
 	close(vm);
 }
 
+/* The policy of the memory at an address: -errno if that cannot be asked. */
+static int policy_at(void *addr)
+{
+	int mode = 0;
+
+	return syscall(SYS_get_mempolicy, &mode, NULL, 0UL, addr, (unsigned long)MPOL_F_ADDR) ?
+	       -errno : mode;
+}
+
+/* As liboffmap(3) says.  A memfd keeps the policy with the file, as guest_memfd does. */
+static void test_numa(void)
+{
+	unsigned long first_node = 1;
+	struct offmap_mem *mem;
+	void *addr, *second;
+	int vm;
+
+	fake_kvm_reset();
+	vm = new_vm();
+	mem = new_mem(vm, MIB);
+	if (offmap_map(mem, NULL, 0, MIB, 0, &addr) || offmap_map(mem, NULL, 0, MIB, 0, &second))
+		abort();
+	if (syscall(SYS_mbind, addr, MIB / 2, (unsigned long)MPOL_BIND, &first_node, 64UL, 0U)) {
+		skip("NUMA: a policy stays with the memory", strerror(errno));
+	} else {
+		is_int(policy_at(second), MPOL_BIND, "NUMA: a policy stays with the memory");
+		is_int(policy_at((uint8_t *)second + MIB / 2), MPOL_DEFAULT, "NUMA: in its range");
+		is_int(offmap_allocate(mem, 0, MIB), 0, "NUMA: memory can be allocated by it");
+		is_int(offmap_populate(mem, 0, "x", 1), 0, "NUMA: and filled");
+		is_int(policy_at(addr), MPOL_BIND, "NUMA: the policy is still there");
+	}
+	offmap_unmap(addr, MIB);
+	offmap_unmap(second, MIB);
+	offmap_free(mem);
+	close(vm);
+}
+
 /* Bytes of a stream count even if the next read fails. */
 static void test_short_count(void)
 {
@@ -660,6 +699,7 @@ int main(void)
 	test_bind();
 	test_populate(0);
 	test_populate(GUEST_MEMFD_FLAG_WRITE);
+	test_numa();
 	test_short_count();
 	test_longer_slot();
 	test_from_fd();
