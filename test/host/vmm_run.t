@@ -260,6 +260,22 @@ starts "$OFFMAP" run -- "$VMM" pause
 ok "a third one" soon said ready
 kill -9 "$(task_of "$PID")"
 ok "its task is killed: so is the VMM" soon gone "$PID"
+# as systemd stops a service: all of its processes get the signal
+starts "$OFFMAP" run -- "$VMM" term
+ok "a VMM that ends when it is asked to" soon said ready
+others() {
+	for signal in HUP INT QUIT USR1 USR2 TERM; do
+		kill -"$signal" "$(supervisor_of "$PID")" "$(task_of "$PID")" || return 1
+		sleep 0.2
+	done
+	kill -0 "$PID"
+}
+ok "goes on when supervisor and task get signals" others
+kill -TERM "$PID"
+status=0
+wait "$PID" || status=$?
+is "and ends with its own status when it gets SIGTERM" "$status" 0
+ok "after all that it does at the end" said 'a clean end'
 
 if ! needs qemu-system-x86_64; then
 	skip "QEMU" "$why"

@@ -246,8 +246,9 @@ free_memory:
 struct memory *inject_task(pid_t thread, pid_t vmm, uint32_t magic)
 {
 	/*
-	 * int3 and brk raise SIGTRAP; if it were masked, the kernel would remove its
-	 * handler
+	 * The task inherits the mask, so that no signal to all processes of a service ends
+	 * it.  int3 and brk raise SIGTRAP; if it were masked, the kernel would remove its
+	 * handler.
 	 */
 	uint64_t old_mask, mask = ~(1ULL << (SIGTRAP - 1));
 	struct memory *memory = NULL;

@@ -26,6 +26,22 @@ static int keep(int fd, int as)
 	return dup3(fd, as, O_CLOEXEC) == as ? as : -1;
 }
 
+/*
+ * systemd and others send a signal to all processes of a service.  The VMM is to end by it,
+ * and the supervisor with the VMM: it serves the VMM until then.  The task, which has all
+ * signals blocked, does the same.
+ */
+static void ignore_signals(void)
+{
+	static const int signals[] = {
+		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGPIPE,
+	};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+}
+
 /* Drops all of the launching process but its stderr. */
 static void become_supervisor(int socket, struct supervisor *supervisor)
 {
@@ -34,11 +50,7 @@ static void become_supervisor(int socket, struct supervisor *supervisor)
 
 	setsid();
 	prctl(PR_SET_NAME, "offmap-run");
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGCHLD, SIG_DFL);
+	ignore_signals();
 	if (null < 0 || high < 0 || dup2(null, 0) || dup2(null, 1) != 1 ||
 	    keep(high, 3) < 0 || (terminal >= 0 && keep(terminal, 4) < 0))
 		_exit(EXIT_STOPPED);

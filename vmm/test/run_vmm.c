@@ -704,7 +704,7 @@ static const struct {
 	{ "unmapped_busy", case_unmapped_busy }, { "exec_waits", case_exec_waits },
 	{ "nothing", case_nothing },
 	{ "uring", case_uring }, { "uring_share", case_uring_share },
-	{ "churn", case_churn },
+	{ "churn", case_churn }, { "term", case_term },
 };
 
 int main(int argc, char **argv)

@@ -65,4 +65,7 @@ void case_uring_share(void);
 /* run_churn.c */
 void case_churn(void);
 
+/* run_life.c */
+void case_term(void);
+
 #endif
