@@ -284,6 +284,14 @@ fi
 ok "QEMU q35, as people write it" boots q35
 ok "QEMU microvm" boots microvm
 ok "QEMU pc" boots pc
+# the guest's first program writes through the window of VGA
+vga() {
+	gcc -m32 -nostdlib -static -Wl,-Ttext=0x7c00,--oformat=binary,--build-id=none \
+		-o "$WORK/vga" "$TOP/vmm/test/vga_modes.S" && truncate -s 1M "$WORK/vga" || return 1
+	boots_to 'graphics work' "$OFFMAP" run --verbose -- "${QEMU[@]}" -M pc -device VGA \
+		-drive "file=$WORK/vga,format=raw,snapshot=on" && said 'a0000-0xaffff of the first MiB'
+}
+ok "QEMU pc with VGA: text and graphics" vga
 ok "QEMU with a private memfd" boots q35,memory-backend=ram \
 	-object memory-backend-memfd,id=ram,size=256M,share=off
 ok "QEMU with preallocated memory of a node" boots q35,memory-backend=ram \

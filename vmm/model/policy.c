@@ -265,14 +265,18 @@ static const char *alias_reason(const struct slot *slot, const struct slot *alia
 	return "another slot has the same memory, and a page can be in one slot only";
 }
 
-/* Prepares one run of a new slot: of one kind, and in one other slot or in none. */
+/*
+ * Prepares one run of a new slot: of one kind, and in one other slot or in none.
+ *
+ * Memory that the guest sees in its first MiB may be ordinary, also if it has a place
+ * above as well: VGA shows a part of its memory so.
+ */
 static int prepare_run(struct model *model, struct vm *vm, struct slot *slot, uint64_t addr,
 		       uint64_t until, const struct block *block,
 		       const struct slot *alias)
 {
 	bool read_only = slot->flags & KVM_MEM_READONLY;
-	bool window = block ? block->window :
-		      slot->gpa + (addr - slot->addr) < WINDOW_END;
+	bool window = slot->gpa + (addr - slot->addr) < WINDOW_END || (block && block->window);
 	int err;
 
 	if (block && !block->backing)

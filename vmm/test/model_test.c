@@ -198,6 +198,28 @@ static void case_q35(void)
 	must(guest_byte(0) == -1 && guest_byte(0xa0000) == -1 && guest_byte(MIB) == -1);
 }
 
+/* VGA shows a bank of its memory in the first MiB too.  The guest changes the bank. */
+static void case_vga(void)
+{
+	uint8_t *vram = new_ram(RAM);
+
+	must(!set_slot(0, KVM_MEM_LOG_DIRTY_PAGES, 0xfd000000, RAM, vram));
+	vram[0] = 1;
+	vram[0x20000] = 2;
+	for (uint64_t bank = 0; bank <= 0x20000; bank += 0x20000) {
+		must(!set_slot(1, KVM_MEM_LOG_DIRTY_PAGES, 0xa0000, 0x10000, vram + bank));
+		must(guest_byte(0xa0000) == vram[bank] && guest_byte(0xfd000000 + bank) == vram[bank]);
+		must(!is_protected(0xa0000) && !is_protected(0xfd00ffff + bank));
+		must(is_protected(0xfd010000 + bank) && guest_byte(0xfd020000) == 2);
+		must_be_one(0xa0005, vram + bank + 5);
+		must_be_one(0xfd000007 + bank, vram + bank + 7);
+		must(!set_slot(1, 0, 0, 0, vram));
+	}
+	must(!is_protected(0xfd000000) && is_protected(0xfd010000) && !is_protected(0xfd020000));
+	must_be_one(0xfd000000, vram);
+	must_be_one(0xfd010000, vram + 0x10000);
+}
+
 static void case_alias(void)
 {
 	uint8_t *ram = new_ram(RAM);
@@ -1006,6 +1028,7 @@ static const struct model_case {
 	{ "a block is moved, and guest and VMM share it", case_block_is_moved, false, NULL },
 	{ "slots are deleted, made anew and moved", case_slot_goes_and_comes, false, NULL },
 	{ "q35: ROM windows and SMM's alias in the first MiB", case_q35, false, NULL },
+	{ "VGA: its memory has a window in the first MiB", case_vga, false, NULL },
 	{ "an alias stops the VMM", case_alias, false, "a page can be in one slot only" },
 	{ "an alias becomes ordinary, permissive", case_alias_permissive, true, NULL },
 	{ "read-only RAM stops the VMM", case_read_only_of_ram, false, "read-only" },
