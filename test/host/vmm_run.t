@@ -156,6 +156,7 @@ does "an address that was freed is used again" reuse
 does "a VM has two descriptors" dup
 does "the VMM closes all descriptors: its files are its own" closefrom
 does "what was in the memory is not left behind" scrub
+does "nor in a memfd" share_scrub --share-guest-memfd
 does "children can read the memory, unless MADV_DONTFORK was set" dontfork
 does "preallocated memory stays so, with its NUMA policy" prealloc
 does "memory of huge pages is moved" hugetlb
@@ -203,6 +204,8 @@ ok "guest memory that was moved: 125, with the reason" \
 	gives 125 'a guest_memfd already' run -- "$VMM" moved
 ok "a slot that cannot be: 125, with the reason" \
 	gives 125 'a page can be in one slot only' run -- "$VMM" alias
+ok "a back end that was forked has the memory: 125, with the reason" \
+	gives 125 'shared memory that process [0-9]* has as well' run -- "$VMM" forked_back_end
 ok "a back end that had the memory before: 125, with the reason" \
 	gives 125 'shared memfd that process [0-9]* has already' \
 	run --share-guest-memfd -- "$VMM" share_late

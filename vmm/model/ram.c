@@ -15,38 +15,55 @@
 #include "offmap.h"
 #include "page.h"
 #include "ram.h"
+#include "share.h"
 #include "vmas.h"
 
 /* Pages that are examined and copied at a time. */
 #define BATCH 16UL
 
-/* Memory that only this process can see may be moved. */
-static bool vma_may_be_taken(const struct ram_vma *vma, char why[RAM_WHY])
+/* Memory that is shared with children only. */
+static bool is_anonymous(const struct ram_vma *vma)
 {
-	if (!vma->writable)
+	return !strncmp(vma->path, "/dev/zero", 9) || !strncmp(vma->path, "/anon_hugepage", 14);
+}
+
+/* Memory that only this process can see may be moved. */
+static bool vma_may_be_taken(const struct host *host, const struct ram_vma *vma,
+			     char why[RAM_WHY])
+{
+	bool file = vma->shared && vma->inode;
+	pid_t other;
+
+	if (!vma->writable) {
 		snprintf(why, RAM_WHY, "the VMM itself may not write it");
-	else if (strstr(vma->path, "kvm-gmem"))
+	} else if (strstr(vma->path, "kvm-gmem")) {
 		snprintf(why, RAM_WHY, "it is a guest_memfd already: one of the VMM's own, or guest memory that the VMM has moved to this address");
-	else if (vma->userfaultfd)
+	} else if (vma->userfaultfd) {
 		snprintf(why, RAM_WHY, "userfaultfd fills it, as when a snapshot is restored lazily: restore it before the guest starts");
-	else if (!vma->shared || !vma->inode || !strncmp(vma->path, "/dev/zero", 9) ||
-		 !strncmp(vma->path, "/anon_hugepage", 14))
-		return true;
-	else if (!strncmp(vma->path, "/memfd:", 7))
+	} else if (file && is_anonymous(vma)) {
+		other = share_find_other(host, vma);
+		if (!other)
+			return true;
+		snprintf(why, RAM_WHY, "it is shared memory that process %d has as well, which would not see what the guest writes",
+			 other);
+	} else if (file && !strncmp(vma->path, "/memfd:", 7)) {
 		snprintf(why, RAM_WHY, "it is a shared memfd, as for vhost-user, and its other users would not see what the guest writes: make it private (share=off), or start with --share-guest-memfd");
-	else
+	} else if (file) {
 		snprintf(why, RAM_WHY, "it is a shared mapping of %.150s, and what the guest writes would not get there",
 			 vma->path);
+	} else {
+		return true;
+	}
 	return false;
 }
 
-static int check(const struct ram_vma *vmas, size_t nr, uint64_t addr, uint64_t until,
-		 char why[RAM_WHY])
+static int check(const struct host *host, const struct ram_vma *vmas, size_t nr, uint64_t addr,
+		 uint64_t until, char why[RAM_WHY])
 {
 	uint64_t at = addr;
 
 	for (size_t i = 0; i < nr && vmas[i].start <= at; i++) {
-		if (!vma_may_be_taken(&vmas[i], why))
+		if (!vma_may_be_taken(host, &vmas[i], why))
 			return -EPERM;
 		at = vmas[i].end;
 	}
@@ -66,7 +83,7 @@ int ram_extent(struct host *host, uint64_t *addr, uint64_t *until, char ret_why[
 		snprintf(ret_why, RAM_WHY, "its mappings cannot be read: %s", strerror(-err));
 		return err;
 	}
-	err = check(vmas, nr, *addr, *until, ret_why);
+	err = check(host, vmas, nr, *addr, *until, ret_why);
 	if (!err && vmas[0].hugetlb)
 		*addr -= *addr % vmas[0].page_size;
 	if (!err && vmas[nr - 1].hugetlb && *until % vmas[nr - 1].page_size)

@@ -70,7 +70,7 @@ static int find_descriptors(pid_t pid, uint64_t inode, int **ret_number, size_t 
 	return 0;
 }
 
-static bool has_mapping(pid_t pid, uint64_t inode)
+static bool has_mapping(pid_t pid, const struct ram_vma *of)
 {
 	struct vma *vmas;
 	bool found = false;
@@ -79,23 +79,22 @@ static bool has_mapping(pid_t pid, uint64_t inode)
 	if (procfs_vmas(pid, &vmas, &nr))
 		return false;
 	for (size_t i = 0; !found && i < nr; i++)
-		found = vmas[i].inode == inode && !strncmp(vmas[i].path, MEMFD, strlen(MEMFD));
+		found = vmas[i].inode == of->inode && !strcmp(vmas[i].path, of->path);
 	free(vmas);
 	return found;
 }
 
-static bool has_it(pid_t pid, uint64_t inode)
+static bool has_it(pid_t pid, const struct ram_vma *of)
 {
 	int *number = NULL;
 	size_t nr = 0;
 
-	find_descriptors(pid, inode, &number, &nr);
+	find_descriptors(pid, of->inode, &number, &nr);
 	free(number);
-	return nr || has_mapping(pid, inode);
+	return nr || has_mapping(pid, of);
 }
 
-/* A process that has the memfd already would keep the guest's old data.  0: none. */
-static pid_t find_other(const struct host *host, uint64_t inode)
+pid_t share_find_other(const struct host *host, const struct ram_vma *vma)
 {
 	struct dirent *entry;
 	pid_t found = 0;
@@ -105,7 +104,7 @@ static pid_t find_other(const struct host *host, uint64_t inode)
 		pid_t pid = atoi(entry->d_name);
 
 		if (pid > 0 && pid != getpid() && pid != host->vmm &&
-		    syscall(SYS_kcmp, pid, host->pid, KCMP_VM, 0, 0) && has_it(pid, inode))
+		    syscall(SYS_kcmp, pid, host->pid, KCMP_VM, 0, 0) && has_it(pid, vma))
 			found = pid;
 	}
 	if (dir)
@@ -189,7 +188,7 @@ static int check(struct host *host, const struct share *share, uint64_t addr, ui
 		snprintf(why, RAM_WHY, "a part of it is a shared memfd, or it is a part of one: all of a memfd has to be mapped");
 		return -EPERM;
 	}
-	other = find_other(host, share->vma[0].inode);
+	other = share_find_other(host, &share->vma[0]);
 	if (other) {
 		snprintf(why, RAM_WHY, "it is a shared memfd that process %d has already, which would not see what the guest writes",
 			 other);

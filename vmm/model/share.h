@@ -41,4 +41,10 @@ int share_protect(struct host *host, int vm, const struct share *share,
 
 void share_end(struct share *share);
 
+/*
+ * Another process that has the file of a shared mapping, and would keep the guest's old
+ * data.  0: none that this one may look into.
+ */
+pid_t share_find_other(const struct host *host, const struct ram_vma *vma);
+
 #endif

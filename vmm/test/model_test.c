@@ -432,6 +432,21 @@ static void case_share_late_mapped(void)
 	share_late(true);
 }
 
+/* As above, without a descriptor: a child that was forked has it. */
+static void case_anonymous_late(void)
+{
+	uint8_t *ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	must(ram != MAP_FAILED);
+	if (!fork()) {
+		while (getppid() != 1)
+			usleep(1000);
+		_exit(0);
+	}
+	set_slot(0, 0, 0, RAM, ram);
+	must(false);
+}
+
 static void case_share_new_vm(void)
 {
 	uint8_t *ram = map_memfd(new_memfd(), 0, RAM);
@@ -1047,6 +1062,8 @@ static const struct model_case {
 		"has already" },
 	{ "a shared memfd that another process has mapped stops the VMM",
 		case_share_late_mapped, false, "has already" },
+	{ "shared memory that a child has stops the VMM", case_anonymous_late, false,
+		"has as well" },
 	{ "a shared memfd for a VM that is made anew stops the VMM", case_share_new_vm, false,
 		"it is of another VM" },
 	{ "a descriptor cannot be replaced: all are as before", case_share_lend_fails, true, NULL },

@@ -340,35 +340,51 @@ static void case_closefrom(void)
 	must_run(ram);
 }
 
-/* Old contents must not be found at their old place after the move. */
+static const char secret[] = "secret of the guest";
+
+/* The old page itself, not a copy of it.  Returns the pipe that has it. */
+int keep_old_page(uint8_t *page)
+{
+	struct iovec part = { page, sizeof(secret) };
+	int ends[2];
+
+	memcpy(page, secret, sizeof(secret));
+	must(!pipe(ends) && vmsplice(ends[1], &part, 1, 0) == sizeof(secret));
+	return ends[0];
+}
+
+/* The contents have moved, and are not at their old place. */
+void must_be_scrubbed(int kept, const uint8_t *page)
+{
+	char found[sizeof(secret)] = "";
+
+	must(is_protected(page) && !memcmp(page, secret, sizeof(secret)));
+	must(read(kept, found, sizeof(found)) == sizeof(found));
+	for (size_t i = 0; i < sizeof(found); i++)
+		must(!found[i]);
+}
+
 static void case_scrub(void)
 {
-	static const char secret[] = "secret of the guest";
 	uint8_t *ram = new_ram(), *shared = map_ram(RAM, MAP_SHARED);
-	char found[sizeof(secret)] = "";
-	struct iovec part;
-	int ends[2];
-	pid_t pid;
+	int kept = keep_old_page(ram + MIB), kept_shared = keep_old_page(shared + MIB);
 
-	memcpy(shared + MIB, secret, sizeof(secret));
-	/* it keeps the pages that were there */
-	pid = fork();
-	if (!pid) {
-		raise(SIGSTOP);
-		_exit(!memcmp(shared + MIB, secret, sizeof(secret)));
-	}
-	must(waitpid(pid, NULL, WUNTRACED) == pid);
-	memcpy(ram + MIB, secret, sizeof(secret));
-	/* the page itself, not a copy of it */
-	part = (struct iovec){ ram + MIB, sizeof(secret) };
-	must(!pipe(ends) && vmsplice(ends[1], &part, 1, 0) == sizeof(secret));
 	must(!set_slot(0, 0, RAM, ram) && !set_slot(1, 16 * MIB, RAM, shared));
-	must(!memcmp(ram + MIB, secret, sizeof(secret)));
-	must(!memcmp(shared + MIB, secret, sizeof(secret)));
-	kill(pid, SIGCONT);
-	wait_for(pid, 0);
-	must(read(ends[0], found, sizeof(found)) == sizeof(found));
-	must(memcmp(found, secret, sizeof(secret)));
+	must_be_scrubbed(kept, ram + MIB);
+	must_be_scrubbed(kept_shared, shared + MIB);
+}
+
+/* A back end that was forked has the guest's memory.  The VMM does not come to the end. */
+static void case_forked_back_end(void)
+{
+	uint8_t *shared = map_ram(RAM, MAP_SHARED);
+
+	if (!fork()) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+	}
+	set_slot(0, 0, RAM, shared);
+	must(false);
 }
 
 /* A back end doubles two bytes, through mappings as back ends have them. */
@@ -443,6 +459,16 @@ static void case_share(void)
 	must(ram[5 * MIB] == 20 && ram[BYTE] == (uint8_t)(2 * 0x77));
 	must_see(ram, (uint8_t)(2 * 0x77));
 	must(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+}
+
+static void case_share_scrub(void)
+{
+	int fd, kept;
+	uint8_t *ram = shared_ram(&fd);
+
+	kept = keep_old_page(ram + MIB);
+	must(!set_slot(0, 0, RAM, ram));
+	must_be_scrubbed(kept, ram + MIB);
 }
 
 /* A back end has the memfd before the guest's memory leaves it. */
@@ -689,11 +715,12 @@ static const struct {
 } cases[] = {
 	{ "raw", case_raw }, { "allowlist", case_allowlist }, { "children", case_children },
 	{ "fork", case_fork }, { "reuse", case_reuse }, { "dup", case_dup },
-	{ "closefrom", case_closefrom }, { "scrub", case_scrub }, { "dontfork", case_dontfork },
+	{ "closefrom", case_closefrom }, { "scrub", case_scrub },
+	{ "forked_back_end", case_forked_back_end }, { "dontfork", case_dontfork },
 	{ "prealloc", case_prealloc }, { "hugetlb", case_hugetlb }, { "discard", case_discard },
 	{ "map_over", case_map_over }, { "new_vm", case_new_vm }, { "setuid", case_setuid },
 	{ "signals", case_signals }, { "unplug", case_unplug },
-	{ "share", case_share }, { "share_late", case_share_late },
+	{ "share", case_share }, { "share_scrub", case_share_scrub }, { "share_late", case_share_late },
 	{ "pause", case_pause }, { "alias", case_alias }, { "no_slot", case_no_slot },
 	{ "few_exits", case_few_exits }, { "many_exits", case_many_exits },
 	{ "vm_fails", case_vm_fails }, { "around", case_around },

@@ -32,6 +32,9 @@ uint8_t *new_ram(void);
 bool is_protected(const void *addr);
 /* The pages of RAM bytes that are allocated. */
 size_t resident(uint8_t *ram);
+/* Someone else has a page of the memory when it is moved: it must not have the contents. */
+int keep_old_page(uint8_t *page);
+void must_be_scrubbed(int kept, const uint8_t *page);
 /* RAM bytes of a memfd, shared, and its descriptor. */
 uint8_t *shared_ram(int *ret_fd);
 /* The guest's byte; x86 only.  It leaves 0x77. */

@@ -29,6 +29,7 @@ for case in raw allowlist children fork reuse dup closefrom scrub dontfork preal
 	t "run_vmm: $case" run $case
 done
 t "run_vmm: share" run share --share-guest-memfd
+t "run_vmm: share_scrub" run share_scrub --share-guest-memfd
 t "run_vmm: uring_share" run uring_share --share-guest-memfd
 t "run_vmm: signals interrupt no call that the supervisor is asked for" gives 0 ', 0 calls' run signals
 t "run_vmm: a slot that cannot be stops it" gives 125 'a page can be in one slot only' run alias
@@ -37,5 +38,7 @@ for case in unmapped unmapped_later unmapped_busy; do
 	t "run_vmm: $case: it is stopped" gives 125 'without MAP_FIXED' run $case
 	t "run_vmm: $case: permissive goes on" gives 0 'stays ordinary memory' run $case --permissive
 done
+t "run_vmm: and shared memory that a child has" \
+	gives 125 'shared memory that process [0-9]* has as well' run forked_back_end
 t "run_vmm: and memory that was moved" gives 125 'a guest_memfd already' run moved
 plan
