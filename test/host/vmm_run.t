@@ -165,6 +165,8 @@ does "other memory is mapped over a slot" map_over
 does "a VM is made anew with the same memory" new_vm
 does "memory is the VMM's and the guest's by turns, while a vCPU runs" churn
 does "the VMM changes its user" setuid
+does "the first thread of the VMM ends before the others" first_thread_ends
+does "the same, with shared memory" first_thread_ends_share --share-guest-memfd
 does "signals without SA_RESTART" signals
 does "a back end has the guest's memory by its descriptor" share --share-guest-memfd
 does "int 0x80, x32 and odd requests do not get around it" around

@@ -12,8 +12,9 @@
 #include <sys/types.h>
 
 struct host {
-	/* a process with this address space, for /proc/PID, and the VMM's own */
+	/* a process with this address space, for /proc/PID */
 	pid_t pid;
+	/* the thread of the VMM that waits for the call being served: it has descriptors */
 	pid_t vmm;
 	/*
 	 * Makes a system call there, and returns its result, or -errno.  vm is a

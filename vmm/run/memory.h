@@ -28,7 +28,6 @@ struct memory {
 	/* the call being served, for which a thread of the VMM waits */
 	int listener;
 	uint64_t call;
-	pid_t caller;
 };
 
 /* remote.c: the task makes system calls */

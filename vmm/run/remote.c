@@ -120,7 +120,7 @@ int remote_take(pid_t thread, int fd)
 
 static int host_borrow(struct host *host, int number)
 {
-	return remote_take(memory_of(host)->caller, number);
+	return remote_take(host->vmm, number);
 }
 
 /* The kernel puts the descriptor into the table of the thread that waits. */

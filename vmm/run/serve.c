@@ -87,12 +87,15 @@ static bool same_file(pid_t pid, int fd, int ours)
 	return !syscall(SYS_kcmp, getpid(), pid, KCMP_FILE, ours, fd);
 }
 
-/* Has the process a descriptor of this VM, or of any if that is NULL?  If that is unknown, yes. */
+/*
+ * Has the process a descriptor of this VM, or of any if that is NULL?  If that is unknown,
+ * yes: as when its first thread has ended, and no descriptors are shown.
+ */
 static bool has_open(pid_t process, const struct vm *vm)
 {
+	bool found = false, shown = false;
 	char path[64], link[32];
 	struct dirent *entry;
-	bool found = false;
 	ssize_t length;
 	DIR *dir;
 
@@ -101,12 +104,15 @@ static bool has_open(pid_t process, const struct vm *vm)
 	if (!dir)
 		return true;
 	while (!found && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		shown = true;
 		length = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link));
 		found = length == 17 && !memcmp(link, "anon_inode:kvm-vm", 17) &&
 			(!vm || same_file(process, atoi(entry->d_name), vm->fd));
 	}
 	closedir(dir);
-	return found;
+	return found || !shown;
 }
 
 bool serve_has_open_vm(pid_t process)
@@ -316,7 +322,7 @@ enum served serve_call(struct memory *memory, int listener, const struct seccomp
 
 	memory->listener = listener;
 	memory->call = call->id;
-	memory->caller = call->pid;
+	memory->host.vmm = call->pid;
 	if (call->data.nr == SYS_ioctl)
 		*ret_result = serve_ioctl(memory, listener, call);
 	else

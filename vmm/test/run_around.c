@@ -24,9 +24,6 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Seconds after which the supervisor has looked at the mappings. */
-#define LOOKED 3
-
 void case_around(void)
 {
 #ifdef __x86_64__

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Cases of run_vmm: how a VMM ends, and what limits it. */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "run_vmm.h"
@@ -29,4 +32,55 @@ void case_term(void)
 	must(!set_slot(0, 0, 0, ram) && !set_slot(0, 0, RAM, ram));
 	must_run(ram);
 	puts("a clean end");
+}
+
+/* Memory that another thread has registered when the first thread has ended. */
+static uint8_t *kept_ram;
+
+static void *takes_it_away(void *unused)
+{
+	(void)unused;
+	sleep(LOOKED);
+	must(!set_slot(0, 0, 0, kept_ram) && !set_slot(0, 0, RAM, kept_ram));
+	must_run(kept_ram);
+	_exit(0);
+}
+
+static void *shares_it(void *data)
+{
+	int fd = *(int *)data;
+	uint8_t *seen;
+
+	sleep(1);
+	must(!set_slot(0, 0, RAM, kept_ram) && is_protected(kept_ram));
+	seen = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	must(seen != MAP_FAILED);
+	kept_ram[BYTE] = 0x42;
+	must(seen[BYTE] == 0x42);
+	_exit(0);
+}
+
+static _Noreturn void end_first_thread(void *(*then)(void *data), void *data)
+{
+	pthread_t thread;
+
+	must(!pthread_create(&thread, NULL, then, data));
+	for (;;)
+		syscall(SYS_exit, 1);
+}
+
+/* /proc/PID/fd shows no descriptors then. */
+void case_first_thread_ends(void)
+{
+	kept_ram = new_ram();
+	must(!set_slot(0, 0, RAM, kept_ram));
+	end_first_thread(takes_it_away, NULL);
+}
+
+void case_first_thread_ends_share(void)
+{
+	static int fd;
+
+	kept_ram = shared_ram(&fd);
+	end_first_thread(shares_it, &fd);
 }

@@ -85,7 +85,7 @@ uint8_t *new_ram(void)
 	return map_ram(RAM, MAP_PRIVATE);
 }
 
-/* The line of a file of /proc/self for an address; empty: none. */
+/* The line of a file of /proc/thread-self for an address; empty: none. */
 static const char *line_of(const char *name, const void *addr)
 {
 	static char line[512];
@@ -107,7 +107,7 @@ static const char *line_of(const char *name, const void *addr)
 
 bool is_protected(const void *addr)
 {
-	return strstr(line_of("/proc/self/maps", addr), "kvm-gmem");
+	return strstr(line_of("/proc/thread-self/maps", addr), "kvm-gmem");
 }
 
 #ifdef __x86_64__
@@ -532,8 +532,8 @@ static void case_prealloc(void)
 	must(!set_slot(0, 0, RAM, ram) && !set_slot(1, 16 * MIB, RAM, empty));
 	must(resident(ram) == RAM / PAGE);
 	must(resident(empty) == 0);
-	must(strstr(line_of("/proc/self/numa_maps", ram + MIB), "bind:0"));
-	must(strstr(line_of("/proc/self/numa_maps", empty), "default"));
+	must(strstr(line_of("/proc/thread-self/numa_maps", ram + MIB), "bind:0"));
+	must(strstr(line_of("/proc/thread-self/numa_maps", empty), "default"));
 }
 
 /* Huge pages, the first of which has the end of the guest's first MiB. */
@@ -732,6 +732,8 @@ static const struct {
 	{ "nothing", case_nothing },
 	{ "uring", case_uring }, { "uring_share", case_uring_share },
 	{ "churn", case_churn }, { "term", case_term },
+	{ "first_thread_ends", case_first_thread_ends },
+	{ "first_thread_ends_share", case_first_thread_ends_share },
 };
 
 int main(int argc, char **argv)

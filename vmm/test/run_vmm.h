@@ -17,6 +17,9 @@
 #define BYTE 0x3000
 #define CODE 0x1000
 
+/* Seconds after which the supervisor has looked at mappings and descriptors. */
+#define LOOKED 3
+
 #define must(condition) must_at(condition, #condition, __LINE__)
 
 void must_at(bool good, const char *text, int line);
@@ -70,5 +73,7 @@ void case_churn(void);
 
 /* run_life.c */
 void case_term(void);
+void case_first_thread_ends(void);
+void case_first_thread_ends_share(void);
 
 #endif

@@ -25,11 +25,12 @@ t "liboffmap: its calls on a real guest_memfd" on_host "$BUILT/bin/real_lib"
 echo 8 >/proc/sys/vm/nr_hugepages
 for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc hugetlb \
 	discard map_over new_vm setuid around fork_allowlist fork_no_exit mremap process_madvise \
-	remap uring churn exec_waits; do
+	remap uring churn exec_waits first_thread_ends; do
 	t "run_vmm: $case" run $case
 done
 t "run_vmm: share" run share --share-guest-memfd
 t "run_vmm: share_scrub" run share_scrub --share-guest-memfd
+t "run_vmm: first_thread_ends_share" run first_thread_ends_share --share-guest-memfd
 t "run_vmm: uring_share" run uring_share --share-guest-memfd
 t "run_vmm: signals interrupt no call that the supervisor is asked for" gives 0 ', 0 calls' run signals
 t "run_vmm: a slot that cannot be stops it" gives 125 'a page can be in one slot only' run alias
