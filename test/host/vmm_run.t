@@ -202,6 +202,19 @@ for case in unmapped unmapped_later unmapped_busy; do
 	ok "the same, permissive: the guest has it" \
 		gives 0 'stays ordinary memory' run --permissive -- "$VMM" $case
 done
+claim="the same when the guest has run: it loses the slot, and that is said"
+status=0
+says=$(run -- "$VMM" unmapped_running 2>&1) || status=$?
+case $status in
+77) skip "$claim" "$says" ;;
+*) like "$claim" "$status $says" '^0 .*slot 0 is gone from the guest' ;;
+esac
+ok "mappings that cannot be read: 125, with the reason" \
+	gives 125 'mappings cannot be read' unshare -m "$OFFMAP" run -- "$VMM" no_maps
+ok "a guest_memfd of the VMM's own: 125, with the reason" \
+	gives 125 'guest_memfd of its own' run -- "$VMM" own_guest_memfd
+ok "the same, permissive: the slot is refused" \
+	gives 0 'the slot is refused' run --permissive -- "$VMM" own_guest_memfd
 ok "guest memory that was moved: 125, with the reason" \
 	gives 125 'a guest_memfd already' run -- "$VMM" moved
 ok "a slot that cannot be: 125, with the reason" \

@@ -86,6 +86,9 @@ int model_capability(uint64_t capability, int value);
 /* region.c */
 int model_set_region(struct model *model, int fd,
 		     const struct kvm_userspace_memory_region2 *region);
+/* Refuses a region, also with permissive. */
+int model_refuse_region(struct model *model, const struct kvm_userspace_memory_region2 *region,
+			const char *why);
 /*
  * KVM does not log writes to memory outside the direct map.  Every page may have
  * been written: that is always a right answer.
@@ -108,8 +111,10 @@ int model_advise(struct model *model, uint64_t addr, uint64_t size, int advice);
  * slots away that have other memory by now.
  *
  * region, of a VM: the region about to be registered, or NULL.
+ *
+ * 0; -errno if there is memory, and the mappings cannot be read.
  */
-void model_reconcile(struct model *model, const struct vm *vm,
+int model_reconcile(struct model *model, const struct vm *vm,
 		     const struct kvm_userspace_memory_region2 *region);
 
 /* Functions that the parts of the model share. */
@@ -126,9 +131,12 @@ int pieces_for_range(struct model *model, uint64_t addr, uint64_t until,
 
 /* policy.c: decides about the memory of a slot before KVM gets it */
 int policy_prepare(struct model *model, struct vm *vm, struct slot *slot);
+/* Refuses memory that cannot be protected.  Permissive, it stays ordinary: 0. */
 int policy_refuse(struct model *model, const struct slot *slot, uint64_t addr,
 		  uint64_t until, const char *why);
-/* The same; permissive, the memory counts as ordinary from then on. */
+/* The same for all of a slot, which cannot be ordinary memory either: never 0. */
+int policy_refuse_slot(struct model *model, const struct slot *slot, const char *why);
+/* As policy_refuse(); permissive, the memory counts as ordinary from then on. */
 int policy_leave_plain(struct model *model, struct vm *vm, const struct slot *slot,
 		       uint64_t addr, uint64_t until, const char *why);
 

@@ -32,26 +32,42 @@ static uint64_t alias_run(struct model *model, const struct slot *self, uint64_t
 	return end;
 }
 
-/*
- * Refuses memory that cannot be protected.  With strict the VMM is stopped before the
- * guest runs; later only this call fails.
- */
-int policy_refuse(struct model *model, const struct slot *slot, uint64_t addr,
-		  uint64_t until, const char *why)
+static void name_memory(const struct model *model, const struct slot *slot, uint64_t addr,
+			uint64_t until, const char *why)
 {
 	uint64_t gpa = slot->gpa + (addr - slot->addr);
 
 	say("%sguest memory 0x%" PRIx64 "-0x%" PRIx64 " (slot %u) cannot be kept out of the direct map: %s",
 	    model->permissive ? "warning: " : "", gpa, gpa + (until - addr) - 1,
 	    slot->id, why);
-	if (model->permissive) {
-		say("warning: it stays ordinary memory");
-		return 0;
-	}
+}
+
+/* The VMM is stopped before the guest runs; later only this call fails. */
+static int refuse_strictly(struct model *model)
+{
 	if (!model->host->guest_runs(model->host)) {
 		say("the VMM is stopped before the guest runs (strict; --permissive would go on)");
 		model->stopped = true;
 	}
+	return -EPERM;
+}
+
+int policy_refuse(struct model *model, const struct slot *slot, uint64_t addr,
+		  uint64_t until, const char *why)
+{
+	name_memory(model, slot, addr, until, why);
+	if (!model->permissive)
+		return refuse_strictly(model);
+	say("warning: it stays ordinary memory");
+	return 0;
+}
+
+int policy_refuse_slot(struct model *model, const struct slot *slot, const char *why)
+{
+	name_memory(model, slot, slot->addr, slot->addr + slot->size, why);
+	if (!model->permissive)
+		return refuse_strictly(model);
+	say("warning: the slot is refused");
 	return -EPERM;
 }
 

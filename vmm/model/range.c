@@ -207,14 +207,15 @@ static void part_gone(struct model *model, const struct vmas *vmas, uint64_t add
 		replaced_unseen(model, addr, until);
 }
 
-void model_reconcile(struct model *model, const struct vm *vm,
-		     const struct kvm_userspace_memory_region2 *region)
+int model_reconcile(struct model *model, const struct vm *vm,
+		    const struct kvm_userspace_memory_region2 *region)
 {
 	struct vmas vmas;
 	uint64_t at = 0;
+	int err = model->blocks.nr ? vmas_open(model->host->pid, &vmas) : 0;
 
-	if (!model->blocks.nr || vmas_open(model->host->pid, &vmas))
-		return;
+	if (err || !model->blocks.nr)
+		return err;
 	for (;;) {
 		const struct block *block;
 		struct block b;
@@ -238,5 +239,5 @@ void model_reconcile(struct model *model, const struct vm *vm,
 			model_range_gone(model, b.addr, b.size, false);
 		}
 	}
-	vmas_close(&vmas);
+	vmas_close(&vmas);	return 0;
 }

@@ -117,21 +117,30 @@ static bool overlaps_guest(const struct vm *vm, const struct slot *new)
 	return false;
 }
 
-static int set_region(struct model *model, struct vm *vm, const struct kvm_userspace_memory_region2 *r)
+static struct slot slot_of(const struct kvm_userspace_memory_region2 *r)
 {
-	const struct slot new = {
+	return (struct slot){
 		.id = r->slot, .flags = r->flags, .gpa = r->guest_phys_addr,
 		.size = r->memory_size, .addr = r->userspace_addr,
 	};
+}
+
+int model_refuse_region(struct model *model, const struct kvm_userspace_memory_region2 *region,
+			const char *why)
+{
+	const struct slot new = slot_of(region);
+
+	return policy_refuse_slot(model, &new, why);
+}
+
+static int set_region(struct model *model, struct vm *vm, const struct kvm_userspace_memory_region2 *r)
+{
+	const struct slot new = slot_of(r);
 	struct slot *slot = model_slot(vm, r->slot);
 
-	if (r->flags & KVM_MEM_GUEST_MEMFD) {
-		int err = policy_refuse(model, &new, new.addr, new.addr + new.size,
-					"the VMM brings a guest_memfd of its own");
-
-		/* the number of that guest_memfd means nothing in the task */
-		return err ? err : -EPERM;
-	}
+	/* the number of that guest_memfd means nothing in the task */
+	if (r->flags & KVM_MEM_GUEST_MEMFD)
+		return policy_refuse_slot(model, &new, "the VMM brings a guest_memfd of its own");
 	if (!slot && !new.size)
 		return MODEL_NOT_OURS;
 	if (!is_sane(vm, r))

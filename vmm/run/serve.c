@@ -182,10 +182,13 @@ static int64_t check_extension(struct memory *memory, int fd, const struct secco
 static int64_t set_region(struct memory *memory, int vm, const struct seccomp_notif *call,
 			  const struct kvm_userspace_memory_region2 *region)
 {
-	int64_t ret;
+	int64_t ret = 0;
 
 	if (region->memory_size)
-		model_reconcile(&memory->model, model_vm(&memory->model, vm), region);
+		ret = model_reconcile(&memory->model, model_vm(&memory->model, vm), region);
+	/* permissive goes on where memory is not protected: Linux before 6.11 */
+	if (ret && !memory->model.permissive)
+		return model_refuse_region(&memory->model, region, "the VMM's mappings cannot be read");
 	ret = model_set_region(&memory->model, vm, region);
 	if (ret != MODEL_NOT_OURS)
 		return ret;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Cases of run_vmm: ways around the calls that the supervisor is asked for. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -8,10 +9,12 @@
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -322,7 +325,71 @@ void case_unmapped_busy(void)
 	is_ordinary(ram);
 }
 
-/* The same, after a time in which the memory cannot be accessed. */
+/* The same, when the guest has run: the VMM goes on, and the guest has no memory. */
+void case_unmapped_running(void)
+{
+#ifdef __x86_64__
+	uint8_t *ram = full_ram(0x42);
+
+	guest_takes_time(ram);
+	unmap_and_map(ram);
+	memset(ram, 0x31, RAM);
+	sleep(LOOKED);
+	must(syscall(SYS_ioctl, vm, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS) > 0);
+	must(!is_protected(ram) && !guest_works(ram));
+#else
+	cannot_try("the guest is a program for x86");
+#endif
+}
+
+/* As of a confidential VM.  The VMM is stopped, unless offmap run is permissive. */
+void case_own_guest_memfd(void)
+{
+	struct kvm_create_guest_memfd create = { .size = RAM };
+	struct kvm_userspace_memory_region2 region = {
+		.flags = KVM_MEM_GUEST_MEMFD, .memory_size = RAM,
+		.userspace_addr = (uintptr_t)new_ram(),
+	};
+
+	region.guest_memfd = syscall(SYS_ioctl, vm, KVM_CREATE_GUEST_MEMFD, &create);
+	must((int)region.guest_memfd >= 0);
+	must(syscall(SYS_ioctl, vm, KVM_SET_USER_MEMORY_REGION2, &region) == -1 && errno == EPERM);
+}
+
+/* Hides the mappings of tasks from all in this mount namespace. */
+static void hide_maps(void)
+{
+	struct dirent *entry;
+	DIR *dir = opendir("/proc");
+	char path[300], name[16];
+	FILE *file;
+
+	must(dir);
+	while ((entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		file = fopen(path, "re");
+		if (file && fgets(name, sizeof(name), file) && !strncmp(name, "offmap-task", 11)) {
+			snprintf(path, sizeof(path), "/proc/%s/maps", entry->d_name);
+			must(!mount("/dev/null", path, NULL, MS_BIND, NULL));
+		}
+		if (file)
+			fclose(file);
+	}
+	closedir(dir);
+}
+
+/* The supervisor cannot tell what is at an address that it knows.  It does not come to the end. */
+void case_no_maps(void)
+{
+	uint8_t *ram = full_ram(0x42);
+
+	must(!set_slot(0, 0, 0, ram));
+	hide_maps();
+	set_slot(0, 0, RAM, ram);
+	must(false);
+}
+
+/* Other memory where a slot was, after a time in which it cannot be accessed. */
 void case_unmapped_later(void)
 {
 	uint8_t *ram = full_ram(0x42);

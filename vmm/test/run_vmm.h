@@ -42,6 +42,10 @@ void must_be_scrubbed(int kept, const uint8_t *page);
 uint8_t *shared_ram(int *ret_fd);
 /* The guest's byte; x86 only.  It leaves 0x77. */
 int guest_byte(uint8_t *ram);
+/* x86 only.  Has the guest memory to run in? */
+bool guest_works(uint8_t *ram);
+/* x86 only.  The guest runs until /proc counts its time. */
+void guest_takes_time(uint8_t *ram);
 /* The memory is protected, and the guest sees this byte.  It leaves 0x77. */
 void must_see(uint8_t *ram, int byte);
 /* The same, with a byte that the VMM writes. */
@@ -63,6 +67,9 @@ void case_sysv(void);
 void case_unmapped(void);
 void case_unmapped_later(void);
 void case_unmapped_busy(void);
+void case_unmapped_running(void);
+void case_own_guest_memfd(void);
+void case_no_maps(void);
 void case_exec_waits(void);
 void case_nothing(void);
 void case_uring(void);

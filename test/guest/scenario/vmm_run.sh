@@ -35,11 +35,16 @@ t "run_vmm: uring_share" run uring_share --share-guest-memfd
 t "run_vmm: signals interrupt no call that the supervisor is asked for" gives 0 ', 0 calls' run signals
 t "run_vmm: a slot that cannot be stops it" gives 125 'a page can be in one slot only' run alias
 t "run_vmm: so does shared memory of System V" gives 125 'shared mapping of /SYSV' run sysv
+t "run_vmm: so does shared memory that a child has" \
+	gives 125 'shared memory that process [0-9]* has as well' run forked_back_end
 for case in unmapped unmapped_later unmapped_busy; do
 	t "run_vmm: $case: it is stopped" gives 125 'without MAP_FIXED' run $case
 	t "run_vmm: $case: permissive goes on" gives 0 'stays ordinary memory' run $case --permissive
 done
-t "run_vmm: and shared memory that a child has" \
-	gives 125 'shared memory that process [0-9]* has as well' run forked_back_end
-t "run_vmm: and memory that was moved" gives 125 'a guest_memfd already' run moved
+t "run_vmm: a guest that has run loses the slot, and that is said" \
+	gives 0 'slot 0 is gone from the guest' run unmapped_running
+t "run_vmm: a guest_memfd of the VMM's own stops it" \
+	gives 125 'guest_memfd of its own' run own_guest_memfd
+t "run_vmm: permissive refuses it" gives 0 'the slot is refused' run own_guest_memfd --permissive
+t "run_vmm: memory that was moved stops it" gives 125 'a guest_memfd already' run moved
 plan
