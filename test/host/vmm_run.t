@@ -159,6 +159,7 @@ does "what was in the memory is not left behind" scrub
 does "nor in a memfd" share_scrub --share-guest-memfd
 does "children can read the memory, unless MADV_DONTFORK was set" dontfork
 does "preallocated memory stays so, with its NUMA policy" prealloc
+does "the VMM locks all of its memory" locked
 does "memory of huge pages is moved" hugetlb
 does "memory that is given back is freed" discard
 does "other memory is mapped over a slot" map_over
@@ -241,6 +242,8 @@ ok "a wrapper in front of the VMM" gives 0 '' run -- sh -c "sh -c 'env $VMM raw'
 ok "in a pid namespace" gives 0 '' run -- unshare -pf --mount-proc "$VMM" raw
 bare=(setpriv --inh-caps=-all --bounding-set=-all)
 ok "without capabilities" gives 0 '' "${bare[@]}" "$OFFMAP" run -- "$VMM" raw
+ok "without capabilities, locked memory: 125, with the reason" gives 125 RLIMIT_MEMLOCK \
+	prlimit --memlock=8000000 "${bare[@]}" "$OFFMAP" run -- "$VMM" locked_short
 ok "without capabilities, shared memory" gives 0 '' "${bare[@]}" "$OFFMAP" run -- "$VMM" scrub
 if needs strace; then
 	ok "under a debugger there is no VM" gives 1 'ptrace(2) is refused' \
@@ -261,8 +264,8 @@ TASK=$(task_of "$PID")
 memories() { find "/proc/$TASK/fd" -lname 'anon_inode:*kvm-gmem*' | wc -l; }
 one_is_left() { [ "$(memories)" = 2 ]; }
 ok "is freed when the VMM unmaps it" soon one_is_left
-is "the task has one capability at most" \
-	"$(sed -n 's/^CapEff:\t//p' "/proc/$TASK/status")" 0000000000000020
+is "the task has two capabilities at most" \
+	"$(sed -n 's/^CapEff:\t//p' "/proc/$TASK/status")" 0000000000004020
 is "and a filter of its own" "$(sed -n 's/^Seccomp_filters:\t//p' "/proc/$TASK/status")" 2
 is "the VMM is not traced" "$(sed -n 's/^TracerPid:\t//p' "/proc/$PID/status")" 0
 kill -9 "$(supervisor_of "$PID")"
@@ -314,6 +317,7 @@ ok "QEMU with a private memfd" boots q35,memory-backend=ram \
 	-object memory-backend-memfd,id=ram,size=256M,share=off
 ok "QEMU with preallocated memory of a node" boots q35,memory-backend=ram \
 	-object memory-backend-ram,id=ram,size=256M,prealloc=on,policy=bind,host-nodes=0
+ok "QEMU locks its memory" boots pc -device VGA -overcommit mem-lock=on
 ok "QEMU -sandbox on" boots q35 \
 	-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 ok "QEMU drops its privileges" boots q35 -run-with user=nobody

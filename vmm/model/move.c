@@ -153,7 +153,9 @@ int move_start(struct move *move, char why[RAM_WHY])
 	int err;
 
 	if (host_failed(to)) {
-		snprintf(why, RAM_WHY, "no room for it in the VMM: %s", strerror(-to));
+		snprintf(why, RAM_WHY, "no room for it in the VMM: %s", to == -EAGAIN ?
+			 "the VMM locks its memory, and RLIMIT_MEMLOCK permits no copy of it" :
+			 strerror(-to));
 		return to;
 	}
 	move->to = to;

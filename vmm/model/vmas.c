@@ -40,7 +40,6 @@ static void read_flags(const char *line, struct ram_vma *vma)
 	vma->hugetlb = strstr(line, " ht");
 	vma->dont_fork = strstr(line, " dc");
 	vma->dont_dump = strstr(line, " dd");
-	vma->locked = strstr(line, " lo");
 }
 
 static int add(struct ram_vma **vmas, size_t *nr, const struct vma *vma)

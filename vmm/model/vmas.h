@@ -23,7 +23,6 @@ struct ram_vma {
 	bool hugetlb;
 	bool dont_fork;
 	bool dont_dump;
-	bool locked;
 };
 
 /*

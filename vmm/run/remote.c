@@ -196,25 +196,27 @@ static int confine(struct memory *memory)
 }
 
 /*
- * Keeps CAP_KILL only, to kill a VMM that has become another user by then.  If capset()
- * is not permitted, the task has no capability to give up.
+ * Keeps CAP_KILL, to kill a VMM that has become another user by then, and CAP_IPC_LOCK: if
+ * the VMM locks its memory, what the task maps is locked as well.  capset() gives no
+ * capability that the VMM has not.
  */
 static int drop_capabilities(struct memory *memory)
 {
+	static const uint32_t keep[] = {
+		1U << CAP_KILL | 1U << CAP_IPC_LOCK, 1U << CAP_KILL, 1U << CAP_IPC_LOCK, 0,
+	};
 	struct {
 		struct __user_cap_header_struct head;
 		struct __user_cap_data_struct data[2];
 	} caps = { .head.version = _LINUX_CAPABILITY_VERSION_3 };
 	uint64_t at;
-	long ret = 0;
+	long ret = -EPERM;
 
-	for (int keep = 1; keep >= 0; keep--) {
-		caps.data[0].effective = caps.data[0].permitted = keep ? 1U << CAP_KILL : 0;
+	for (size_t i = 0; ret && i < LENGTH(keep); i++) {
+		caps.data[0].effective = caps.data[0].permitted = keep[i];
 		at = host_scratch(&memory->host, &caps, sizeof(caps));
 		ret = at ? host_call(&memory->host, -1, SYS_capset, at,
 				     at + offsetof(__typeof__(caps), data)) : -EFAULT;
-		if (!ret)
-			break;
 	}
 	return ret;
 }

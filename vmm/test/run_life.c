@@ -84,3 +84,23 @@ void case_first_thread_ends_share(void)
 	kept_ram = shared_ram(&fd);
 	end_first_thread(shares_it, &fd);
 }
+
+/* As with QEMU's -overcommit mem-lock=on.  Locked memory is all there. */
+void case_locked(void)
+{
+	uint8_t *ram;
+
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		cannot_try("mlockall(2) is not permitted");
+	ram = new_ram();
+	must(!set_slot(0, 0, RAM, ram) && resident(ram) == RAM / PAGE);
+	must_run(ram);
+}
+
+/* The limit permits that memory, and no copy of it.  The VMM does not come to the end. */
+void case_locked_short(void)
+{
+	must(!mlockall(MCL_CURRENT | MCL_FUTURE));
+	set_slot(0, 0, 5 * MIB, map_ram(5 * MIB, MAP_PRIVATE));
+	must(false);
+}

@@ -775,6 +775,7 @@ static const struct {
 	{ "nothing", case_nothing },
 	{ "uring", case_uring }, { "uring_share", case_uring_share },
 	{ "churn", case_churn }, { "term", case_term },
+	{ "locked", case_locked }, { "locked_short", case_locked_short },
 	{ "first_thread_ends", case_first_thread_ends },
 	{ "first_thread_ends_share", case_first_thread_ends_share },
 };

@@ -82,5 +82,7 @@ void case_churn(void);
 void case_term(void);
 void case_first_thread_ends(void);
 void case_first_thread_ends_share(void);
+void case_locked(void);
+void case_locked_short(void);
 
 #endif

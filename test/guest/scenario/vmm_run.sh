@@ -23,7 +23,7 @@ run() {
 t "run_vmm: the host's root is a place for a VMM" host_ready
 t "liboffmap: its calls on a real guest_memfd" on_host "$BUILT/bin/real_lib"
 echo 8 >/proc/sys/vm/nr_hugepages
-for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc hugetlb \
+for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc locked hugetlb \
 	discard map_over new_vm setuid around fork_allowlist fork_no_exit mremap process_madvise \
 	remap uring churn exec_waits first_thread_ends; do
 	t "run_vmm: $case" run $case
