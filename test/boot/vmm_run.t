@@ -6,4 +6,4 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-boot_vmm vmm_run
+boot_vmm vmm_run -c 4,sockets=2 -q "$(two_nodes 1G 1G)"

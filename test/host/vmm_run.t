@@ -159,6 +159,7 @@ does "what was in the memory is not left behind" scrub
 does "nor in a memfd" share_scrub --share-guest-memfd
 does "children can read the memory, unless MADV_DONTFORK was set" dontfork
 does "preallocated memory stays so, with its NUMA policy" prealloc
+does "it stays on the node to which a wrapper is bound" on_node
 does "the VMM locks all of its memory" locked
 does "memory of huge pages is moved" hugetlb
 does "memory that is given back is freed" discard
@@ -281,6 +282,25 @@ starts "$OFFMAP" run -- "$VMM" pause
 ok "a third one" soon said ready
 kill -9 "$(task_of "$PID")"
 ok "its task is killed: so is the VMM" soon gone "$PID"
+# a wrapper puts the VMM into a cgroup, which pays for the guest's memory
+memory_cgroup() {
+	local root=/sys/fs/cgroup
+	[ ! -e $root/memory/cgroup.procs ] || root=$root/memory
+	CGROUP=$root/offmap-test-$$
+	mkdir "$CGROUP" && [ -e "$(usage_file)" ]
+}
+usage_file() { find "$CGROUP" -name memory.current -o -name memory.usage_in_bytes; }
+leave_cgroup() { rmdir "$CGROUP"; }
+claim="the guest's memory is charged to the cgroup of the VMM"
+if memory_cgroup 2>/dev/null; then
+	starts "$OFFMAP" run -- sh -c 'echo $$ >"$1/cgroup.procs"; exec "$2" full' sh "$CGROUP" "$VMM"
+	ok "a VMM in a cgroup of its own" soon said ready
+	ok "$claim" test "$(cat "$(usage_file)")" -gt 8000000
+	kill -9 "$PID"
+	soon leave_cgroup
+else
+	skip "$claim" "there is no cgroup for memory"
+fi
 # as systemd stops a service: all of its processes get the signal
 starts "$OFFMAP" run -- "$VMM" term
 ok "a VMM that ends when it is asked to" soon said ready

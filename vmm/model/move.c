@@ -11,7 +11,7 @@
 #include "pages.h"
 
 /* Pages that are examined and copied at a time. */
-#define BATCH 16UL
+#define BATCH 64UL
 #define MAX_NODES 1024
 
 /* Work on pages that have contents. */
@@ -55,6 +55,7 @@ static int for_pages(struct move *move, page_work work)
 	return err;
 }
 
+/* A page that was present is allocated even if it is blank: prealloc=on. */
 static int copy_in(struct move *move, uint64_t addr, size_t nr, const uint8_t *states)
 {
 	uint64_t page = page_bytes(), offset = addr - move->addr;
@@ -62,15 +63,17 @@ static int copy_in(struct move *move, uint64_t addr, size_t nr, const uint8_t *s
 	int err;
 
 	err = move->host->read(move->host, addr, buffer, nr * page);
-	for (size_t i = 0; !err && i < nr; i++) {
-		uint8_t *to = move->map + offset + i * page;
+	for (size_t i = 0; !err && i < nr; ) {
+		size_t run = 0, at = i * page;
 
-		/* allocate a page that was present, even a blank one: prealloc=on */
-		if (states[i] != PAGE_PRESENT && page_is_zero(buffer + i * page))
-			continue;
-		err = ram_allocate_page(move->backing, move->offset + offset + i * page);
+		while (i + run < nr && (states[i + run] == PAGE_PRESENT ||
+					!page_is_zero(buffer + at + run * page)))
+			run++;
+		if (run)
+			err = ram_allocate_pages(move->backing, move->offset + offset + at, run);
 		if (!err)
-			memcpy(to, buffer + i * page, page);
+			memcpy(move->map + offset + at, buffer + at, run * page);
+		i += run + 1;
 	}
 	return err;
 }

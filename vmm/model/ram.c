@@ -98,23 +98,27 @@ int ram_discard(const struct backing *backing, uint64_t offset, uint64_t size)
 			 offset, size) ? -errno : 0;
 }
 
-/* Here a lack of memory is an error; in a page fault it is a signal. */
+/*
+ * Here a lack of memory is an error; in a page fault it is a signal.  The host makes the
+ * call, so that the pages are of the nodes and of the cgroup of the VMM.
+ */
 int ram_allocate(const struct backing *backing, uint64_t offset, uint64_t size)
 {
 	int err;
 
 	do
-		err = fallocate(backing->own, FALLOC_FL_KEEP_SIZE, offset, size) ? -errno : 0;
+		err = host_call(backing->host, -1, SYS_fallocate, backing->fd, FALLOC_FL_KEEP_SIZE,
+				offset, size);
 	while (err == -EINTR);
 	return err;
 }
 
-/* Allocates all 2 MiB: a small page would prevent a page of 2 MiB there. */
-int ram_allocate_page(struct backing *backing, uint64_t offset)
+/* All 2 MiB: a small page would prevent a page of 2 MiB there. */
+static int allocate_huge(struct backing *backing, uint64_t offset)
 {
 	uint64_t start = offset & ~(HUGE_BYTES - 1), end = start + HUGE_BYTES;
 
-	if (backing->huge && end <= backing->size) {
+	if (end <= backing->size) {
 		if (backing->huge_end == end)
 			return 0;
 		if (!ram_allocate(backing, start, HUGE_BYTES)) {
@@ -123,6 +127,17 @@ int ram_allocate_page(struct backing *backing, uint64_t offset)
 		}
 	}
 	return ram_allocate(backing, offset, page_bytes());
+}
+
+int ram_allocate_pages(struct backing *backing, uint64_t offset, size_t nr)
+{
+	int err = 0;
+
+	if (!backing->huge)
+		return ram_allocate(backing, offset, nr * page_bytes());
+	for (size_t i = 0; !err && i < nr; i++)
+		err = allocate_huge(backing, offset + i * page_bytes());
+	return err;
 }
 
 uint64_t ram_offset(const struct host *host, uint64_t gpa, uint64_t size)
@@ -206,12 +221,17 @@ static int copy_block(struct move *move, const struct block *block)
 		bool known = !mincore(old + at, nr * page, resident);
 
 		/* reading a page would allocate it: skip absent pages */
-		for (size_t i = 0; !err && i < nr; i++) {
-			if (known && !(resident[i] & 1))
-				continue;
-			err = ram_allocate_page(move->backing, move->offset + at + i * page);
+		for (size_t i = 0; !err && i < nr; ) {
+			size_t run = 0;
+
+			while (i + run < nr && (!known || resident[i + run] & 1))
+				run++;
+			if (run)
+				err = ram_allocate_pages(move->backing,
+							 move->offset + at + i * page, run);
 			if (!err)
-				memcpy(move->map + at + i * page, old + at + i * page, page);
+				memcpy(move->map + at + i * page, old + at + i * page, run * page);
+			i += run + 1;
 		}
 	}
 	munmap(old, move->size);

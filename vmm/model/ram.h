@@ -44,8 +44,8 @@ uint8_t *ram_map(const struct backing *backing, uint64_t offset, uint64_t size);
 /* Free and allocate pages. */
 int ram_discard(const struct backing *backing, uint64_t offset, uint64_t size);
 int ram_allocate(const struct backing *backing, uint64_t offset, uint64_t size);
-/* Allocates one page; if it may be in a page of 2 MiB, all of its 2 MiB. */
-int ram_allocate_page(struct backing *backing, uint64_t offset);
+/* Allocates pages; those that may be in a page of 2 MiB, with all of its 2 MiB. */
+int ram_allocate_pages(struct backing *backing, uint64_t offset, size_t nr);
 
 /* For blocks_cut(). */
 void ram_release(struct backing *backing);

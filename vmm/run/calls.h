@@ -25,7 +25,7 @@
 /* The task, from then on. */
 #define CALLS_OF_TASK \
 	SYS_recvmsg, SYS_write, SYS_close, SYS_mmap, SYS_mremap, SYS_munmap, SYS_madvise, \
-	SYS_get_mempolicy, SYS_mbind, SYS_exit_group
+	SYS_get_mempolicy, SYS_mbind, SYS_fallocate, SYS_exit_group
 
 /* The same, with some arguments only: these requests, and SIGKILL to the VMM. */
 #define LIMITED_CALLS_OF_TASK SYS_ioctl, SYS_pidfd_send_signal

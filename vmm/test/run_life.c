@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Cases of run_vmm: how a VMM ends, and what limits it. */
 #include <errno.h>
+#include <linux/mempolicy.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -103,4 +105,42 @@ void case_locked_short(void)
 	must(!mlockall(MCL_CURRENT | MCL_FUTURE));
 	set_slot(0, 0, 5 * MIB, map_ram(5 * MIB, MAP_PRIVATE));
 	must(false);
+}
+
+/* As a wrapper, numactl --membind=1, that starts the VMM below. */
+void case_on_node(void)
+{
+	unsigned long nodes = 1 << 1;
+
+	if (syscall(SYS_set_mempolicy, MPOL_BIND, &nodes, 64))
+		cannot_try("there is no node 1");
+	execl("/proc/self/exe", "run_vmm", "stays_on_node", NULL);
+	must(false);
+}
+
+/* Its memory, allocated beforehand, has no policy of its own. */
+void case_stays_on_node(void)
+{
+	uint8_t *ram = new_ram(), sum = 0;
+	const char *maps;
+
+	memset(ram, 1, RAM);
+	must(!set_slot(0, 0, RAM, ram) && is_protected(ram + MIB));
+	for (size_t i = 0; i < RAM; i += PAGE)
+		sum |= ram[i];
+	maps = line_of("/proc/thread-self/numa_maps", ram + MIB);
+	fputs(maps, stderr);
+	must(sum == 1 && strstr(maps, " N1=") && !strstr(maps, " N0="));
+}
+
+/* All of its memory is allocated beforehand. */
+void case_full(void)
+{
+	uint8_t *ram = new_ram();
+
+	memset(ram, 1, RAM);
+	must(!set_slot(0, 0, RAM, ram));
+	puts("ready");
+	fflush(stdout);
+	pause();
 }

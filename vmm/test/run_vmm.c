@@ -86,8 +86,7 @@ uint8_t *new_ram(void)
 	return map_ram(RAM, MAP_PRIVATE);
 }
 
-/* The line of a file of /proc/thread-self for an address; empty: none. */
-static const char *line_of(const char *name, const void *addr)
+const char *line_of(const char *name, const void *addr)
 {
 	static char line[512];
 	FILE *file = fopen(name, "re");
@@ -776,6 +775,8 @@ static const struct {
 	{ "uring", case_uring }, { "uring_share", case_uring_share },
 	{ "churn", case_churn }, { "term", case_term },
 	{ "locked", case_locked }, { "locked_short", case_locked_short },
+	{ "on_node", case_on_node }, { "stays_on_node", case_stays_on_node },
+	{ "full", case_full },
 	{ "first_thread_ends", case_first_thread_ends },
 	{ "first_thread_ends_share", case_first_thread_ends_share },
 };

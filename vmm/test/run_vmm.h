@@ -32,6 +32,8 @@ int new_vm(void);
 int set_slot(uint32_t id, uint64_t gpa, uint64_t size, void *mem);
 uint8_t *map_ram(uint64_t size, int flags);
 uint8_t *new_ram(void);
+/* The line of a file of /proc/thread-self for an address; empty: none. */
+const char *line_of(const char *name, const void *addr);
 bool is_protected(const void *addr);
 /* The pages of RAM bytes that are allocated. */
 size_t resident(uint8_t *ram);
@@ -84,5 +86,8 @@ void case_first_thread_ends(void);
 void case_first_thread_ends_share(void);
 void case_locked(void);
 void case_locked_short(void);
+void case_on_node(void);
+void case_stays_on_node(void);
+void case_full(void);
 
 #endif

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A static VMM with raw system calls does what VMMs do, on memory that this kernel
-# cannot reach: vmm/test/run_vmm.c, each case of it.
+# cannot reach: vmm/test/run_vmm.c, each case of it.  The machine has two nodes.
 #
 # Arguments: where vmm/ is built, on the host.
 # shellcheck source=/dev/null
@@ -23,9 +23,9 @@ run() {
 t "run_vmm: the host's root is a place for a VMM" host_ready
 t "liboffmap: its calls on a real guest_memfd" on_host "$BUILT/bin/real_lib"
 echo 8 >/proc/sys/vm/nr_hugepages
-for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc locked hugetlb \
-	discard map_over new_vm setuid around fork_allowlist fork_no_exit mremap process_madvise \
-	remap uring churn exec_waits first_thread_ends; do
+for case in raw allowlist children fork reuse dup closefrom scrub dontfork prealloc locked \
+	on_node hugetlb discard map_over new_vm setuid around fork_allowlist fork_no_exit mremap \
+	process_madvise remap uring churn exec_waits first_thread_ends; do
 	t "run_vmm: $case" run $case
 done
 t "run_vmm: share" run share --share-guest-memfd
