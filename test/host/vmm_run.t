@@ -180,6 +180,12 @@ does "mremap(2) lets guest memory neither grow nor be in two places" mremap
 does "a forked child behind an allowlist of the calls that docs/vmm.md lists" fork_allowlist
 does "a forked child behind a filter that refuses exit(2)" fork_no_exit
 
+for call in clone mmap; do
+	ok "a forked child behind a filter that refuses $call(2): no VM, and the call is named" \
+		gives 0 "cannot start a task in its memory: $call: Operation not permitted" \
+		run -- "$VMM" "fork_no_$call"
+done
+
 does "execve() waits for a thread that the supervisor is asked by" exec_waits
 
 # children that are killed at any time, also in execve()
@@ -236,6 +242,8 @@ is "20000 times KVM_RUN are none of them" "$(asked many_exits)" "$few"
 ok "no slot: nothing to say" gives 0 '' run -- "$VMM" no_slot
 ok "no VM: 125, and it is said" gives 125 'no VM was made' run -- true
 ok "a VM that cannot be made: 125, and it is said" gives 125 'no VM was made' run -- "$VMM" vm_fails
+ok "no VM, and threads that end by exit(2): 125" gives 125 'no VM was made' run -- "$VMM" raw_exit
+ok "no VM for 10 s: it is said while the VMM runs" gives 125 'has run for 10 s' run -- sleep 13
 ok "no VM, permissive: it is said" gives 0 'no VM was made' run --permissive -- true
 ok "no VM: an error of the VMM's own is kept" gives 42 'no VM was made' run -- sh -c 'exit 42'
 ok "the VMM is killed by a signal" gives 137 '' run -- sh -c 'kill -9 $$'
@@ -323,6 +331,8 @@ if ! needs qemu-system-x86_64; then
 	exit 0
 fi
 ok "QEMU q35, as people write it" boots q35
+ok "QEMU that is to have SMM refuses" gives 1 'System Management Mode not supported' \
+	run -- "${QEMU[@]}" -M q35,smm=on
 ok "QEMU microvm" boots microvm
 ok "QEMU pc" boots pc
 # the guest's first program writes through the window of VGA
@@ -341,7 +351,7 @@ ok "QEMU locks its memory" boots pc -device VGA -overcommit mem-lock=on
 ok "QEMU -sandbox on" boots q35 \
 	-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 ok "QEMU drops its privileges" boots q35 -run-with user=nobody
-tcmalloc=$(ldconfig -p | sed -n 's/.*libtcmalloc.so.4 .*=> //p' | head -n 1)
+tcmalloc=$(ldconfig -p | sed -n 's/.*libtcmalloc\(_minimal\)\?\.so\.4 .*=> //p' | head -n 1)
 if [ -n "$tcmalloc" ]; then
 	LD_PRELOAD=$tcmalloc ok "QEMU with tcmalloc" boots q35
 else

@@ -143,6 +143,7 @@ static void build(struct program *p, uint32_t magic)
 	LOAD(p, nr);
 	find(p, whole, LENGTH(whole), ASK, 0);
 	/* for a VMM that ends with status 0: was there a VM? */
+	jump(p, BPF_JEQ, SYS_exit, 1, 0);
 	jump(p, BPF_JEQ, SYS_exit_group, 0, 2);
 	LOAD(p, args[0]);
 	jump(p, BPF_JSET, 0xff, PASS, ASK);

@@ -58,6 +58,41 @@ pid_t process_of(pid_t thread)
 	return ret;
 }
 
+/* A first thread that has ended is listed as long as there are others. */
+static bool thread_runs(pid_t thread)
+{
+	char path[64], line[512], *at = NULL;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", thread);
+	file = fopen(path, "re");
+	if (file && fgets(line, sizeof(line), file))
+		at = strrchr(line, ')');
+	if (file)
+		fclose(file);
+	return at && at[1] && at[2] != 'Z' && at[2] != 'X';
+}
+
+bool process_has_others(pid_t pid, pid_t thread)
+{
+	struct dirent *entry;
+	bool found = false;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return true;
+	while (!found && (entry = readdir(dir))) {
+		pid_t other = atoi(entry->d_name);
+
+		found = other > 0 && other != thread && thread_runs(other);
+	}
+	closedir(dir);
+	return found;
+}
+
 bool process_shares(pid_t a, pid_t b)
 {
 	return !syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0);
@@ -157,19 +192,23 @@ static int write_code(pid_t thread, uint64_t at)
 	return err;
 }
 
-static int start_task(pid_t thread, const arch_regs *before, uint64_t insn, uint64_t *ret_box)
+/* *ret_call: the call that failed, which a filter of the VMM's own may refuse; or NULL */
+static int start_task(pid_t thread, const arch_regs *before, uint64_t insn, uint64_t *ret_box,
+		      const char **ret_call)
 {
 	uint64_t size = page_round(TASK_CODE_SIZE);
 	arch_regs regs = *before;
 	long box, code;
 	int err;
 
+	*ret_call = "mmap";
 	box = thread_map(thread, before, insn, TASK_DATA_SIZE, PROT_READ | PROT_WRITE);
 	if (host_failed(box))
 		return box;
 	code = thread_map(thread, before, insn, size, PROT_READ | PROT_EXEC);
 	if (host_failed(code))
 		return code;
+	*ret_call = NULL;
 	err = write_code(thread, code);
 	if (err)
 		return err;
@@ -182,7 +221,10 @@ static int start_task(pid_t thread, const arch_regs *before, uint64_t insn, uint
 	if (err)
 		return err;
 	*ret_box = box;
-	return arch_result(&regs) < 0 ? arch_result(&regs) : 0;
+	if (arch_result(&regs) >= 0)
+		return 0;
+	*ret_call = "clone";
+	return arch_result(&regs);
 }
 
 static int wait_for_task(pid_t thread, uint64_t at, struct task_box *ret_box)
@@ -252,6 +294,7 @@ struct memory *inject_task(pid_t thread, pid_t vmm, uint32_t magic)
 	 */
 	uint64_t old_mask, mask = ~(1ULL << (SIGTRAP - 1));
 	struct memory *memory = NULL;
+	const char *call = NULL;
 	uint64_t insn = 0, box;
 	arch_regs before;
 	int err = get_regs(thread, &before);
@@ -268,14 +311,15 @@ struct memory *inject_task(pid_t thread, pid_t vmm, uint32_t magic)
 		     ptrace(PTRACE_SETSIGMASK, thread, sizeof(mask), &mask)))
 		err = -errno;
 	if (!err) {
-		err = start_task(thread, &before, insn, &box);
+		err = start_task(thread, &before, insn, &box, &call);
 		if (!err)
 			memory = adopt(thread, vmm, box, magic, &err);
 		set_regs(thread, &before);
 		ptrace(PTRACE_SETSIGMASK, thread, sizeof(old_mask), &old_mask);
 	}
 	if (err)
-		say("process %d: cannot start a task in its memory: %s", vmm, strerror(-err));
+		say("process %d: cannot start a task in its memory: %s%s%s", vmm,
+		    call ? call : "", call ? ": " : "", strerror(-err));
 	return memory;
 }
 

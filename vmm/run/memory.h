@@ -64,6 +64,8 @@ int process_read(pid_t pid, uint64_t addr, void *ret, size_t size);
 int process_write(pid_t pid, uint64_t addr, const void *data, size_t size);
 /* The process of a thread. */
 pid_t process_of(pid_t thread);
+/* Has the process other threads that run?  If that is unknown, yes. */
+bool process_has_others(pid_t pid, pid_t thread);
 /* Do two threads share their memory? */
 bool process_shares(pid_t a, pid_t b);
 

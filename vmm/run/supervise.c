@@ -267,12 +267,19 @@ static void say_no_vm(const char *when)
 	said_no_vm = true;
 }
 
+/* Does the thread end alone, by exit(2)?  If that is unknown, yes. */
+static bool leaves_others(const struct seccomp_notif *call, pid_t vmm)
+{
+	return call->data.nr == SYS_exit && process_has_others(vmm, call->pid);
+}
+
 /* A VMM ends with status 0: was there a guest? */
 static void serve_exit(const struct seccomp_notif *call)
 {
 	pid_t vmm = process_of(call->pid);
 
-	if (vmm != run.launched || had_vm || (asked_for_vm && serve_has_open_vm(vmm))) {
+	if (vmm != run.launched || had_vm || (asked_for_vm && serve_has_open_vm(vmm)) ||
+	    leaves_others(call, vmm)) {
 		let_through(call);
 		return;
 	}
@@ -304,7 +311,7 @@ static void serve(const struct seccomp_notif *call)
 		serve_exec(call);
 		return;
 	}
-	if (call->data.nr == SYS_exit_group) {
+	if (call->data.nr == SYS_exit || call->data.nr == SYS_exit_group) {
 		serve_exit(call);
 		return;
 	}
@@ -346,7 +353,7 @@ static struct {
 } asked[] = {
 	{ SYS_execve, "execve", 0 }, { SYS_execveat, "execveat", 0 }, { SYS_ioctl, "ioctl", 0 },
 	{ SYS_mmap, "mmap", 0 }, { SYS_mremap, "mremap", 0 }, { SYS_madvise, "madvise", 0 },
-	{ SYS_exit_group, "exit_group", 0 },
+	{ SYS_exit, "exit", 0 }, { SYS_exit_group, "exit_group", 0 },
 };
 static uint64_t asked_ns;
 

@@ -104,6 +104,37 @@ void case_fork_no_exit(void)
 	wait_for(pid, 0);
 }
 
+/* A child whose filter refuses one call has no VM. */
+static void fork_without(uint32_t call)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = LENGTH(code), .filter = code };
+	pid_t pid = fork();
+
+	if (!pid) {
+		must(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+		must(!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+		must(syscall(SYS_ioctl, kvm, KVM_CREATE_VM, 0) == -1 && errno == EPERM);
+		_exit(0);
+	}
+	wait_for(pid, 0);
+}
+
+void case_fork_no_clone(void)
+{
+	fork_without(SYS_clone);
+}
+
+void case_fork_no_mmap(void)
+{
+	fork_without(SYS_mmap);
+}
+
 /* The guest's memory with its byte, all of it allocated. */
 static uint8_t *full_ram(int byte)
 {

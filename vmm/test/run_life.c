@@ -144,3 +144,20 @@ void case_full(void)
 	fflush(stdout);
 	pause();
 }
+
+static void *exits_last(void *unused)
+{
+	(void)unused;
+	usleep(100000);
+	syscall(SYS_exit, 0);
+	return NULL;
+}
+
+/* All threads end by exit(2), and there is no VM. */
+void case_raw_exit(void)
+{
+	pthread_t thread;
+
+	must(!pthread_create(&thread, NULL, exits_last, NULL));
+	syscall(SYS_exit, 0);
+}

@@ -744,7 +744,7 @@ static void case_no_slot(void)
 {
 }
 
-/* The only case that begins without a VM. */
+/* This case and raw_exit begin without a VM. */
 static void case_vm_fails(void)
 {
 	must(kvm_ioctl(kvm, KVM_CREATE_VM, 0xffff) < 0);
@@ -766,6 +766,7 @@ static const struct {
 	{ "few_exits", case_few_exits }, { "many_exits", case_many_exits },
 	{ "vm_fails", case_vm_fails }, { "around", case_around },
 	{ "fork_allowlist", case_fork_allowlist }, { "fork_no_exit", case_fork_no_exit },
+	{ "fork_no_clone", case_fork_no_clone }, { "fork_no_mmap", case_fork_no_mmap },
 	{ "mremap", case_mremap }, { "moved", case_moved }, { "remap", case_remap },
 	{ "process_madvise", case_process_madvise }, { "sysv", case_sysv },
 	{ "unmapped", case_unmapped }, { "unmapped_later", case_unmapped_later },
@@ -776,7 +777,7 @@ static const struct {
 	{ "churn", case_churn }, { "term", case_term },
 	{ "locked", case_locked }, { "locked_short", case_locked_short },
 	{ "on_node", case_on_node }, { "stays_on_node", case_stays_on_node },
-	{ "full", case_full },
+	{ "full", case_full }, { "raw_exit", case_raw_exit },
 	{ "first_thread_ends", case_first_thread_ends },
 	{ "first_thread_ends_share", case_first_thread_ends_share },
 };
@@ -787,7 +788,7 @@ int main(int argc, char **argv)
 		return 2;
 	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	must(kvm >= 0);
-	if (strcmp(argv[1], "vm_fails"))
+	if (strcmp(argv[1], "vm_fails") && strcmp(argv[1], "raw_exit"))
 		vm = new_vm();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (!strcmp(argv[1], cases[i].name)) {

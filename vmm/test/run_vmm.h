@@ -61,6 +61,8 @@ void allow_only(const uint32_t *calls, size_t nr);
 void case_around(void);
 void case_fork_allowlist(void);
 void case_fork_no_exit(void);
+void case_fork_no_clone(void);
+void case_fork_no_mmap(void);
 void case_mremap(void);
 void case_moved(void);
 void case_process_madvise(void);
@@ -89,5 +91,6 @@ void case_locked_short(void);
 void case_on_node(void);
 void case_stays_on_node(void);
 void case_full(void);
+void case_raw_exit(void);
 
 #endif

@@ -13,11 +13,13 @@ BUILT=$1
 # the host's root is read-only
 export TMPDIR=/run
 
+offmap() { on_host "$BUILT/bin/offmap" "$@"; }
+
 # run CASE [option of offmap run]
 run() {
 	case=$1
 	shift
-	on_host "$BUILT/bin/offmap" run "$@" -- "$BUILT/bin/run_vmm" "$case"
+	offmap run "$@" -- "$BUILT/bin/run_vmm" "$case"
 }
 
 t "run_vmm: the host's root is a place for a VMM" host_ready
@@ -28,6 +30,11 @@ for case in raw allowlist children fork reuse dup closefrom scrub dontfork preal
 	process_madvise remap uring churn exec_waits first_thread_ends; do
 	t "run_vmm: $case" run $case
 done
+if offmap probe --json | grep -q '"huge": true'; then
+	t "run_vmm: hugetlb, with pages of 2 MiB" run hugetlb --huge
+else
+	skip "run_vmm: hugetlb, with pages of 2 MiB" "this kernel has none for guest_memfd"
+fi
 t "run_vmm: share" run share --share-guest-memfd
 t "run_vmm: share_scrub" run share_scrub --share-guest-memfd
 t "run_vmm: first_thread_ends_share" run first_thread_ends_share --share-guest-memfd
