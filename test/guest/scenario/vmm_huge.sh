@@ -37,6 +37,11 @@ at_least() {
 	[ "$found" -ge "$wanted" ]
 }
 
+huge_pages() {
+	echo $((MIB / 2)) >/proc/sys/vm/nr_hugepages && grep HugePages /proc/meminfo &&
+		grep -q "^HugePages_Free: *$((MIB / 2))\$" /proc/meminfo
+}
+
 guest_has_none() { [ "$(in_guest)" = 0 ]; }
 nothing_is_named() { ! grep 'small pages' /tmp/err; }
 
@@ -72,6 +77,14 @@ t "memfd, at any address: boots to a prompt" machine --huge \
 t "memfd: the guest has pages of 2 MiB" at_least 10 in_guest
 t "memfd: the kernel can reach nothing" absent
 t "memfd: the VMM is killed" stop
+
+t "hugetlb memfd: there are huge pages" huge_pages
+t "hugetlb memfd: boots to a prompt" machine --huge \
+	-machine memory-backend=ram -object memory-backend-memfd,id=ram,size=${MIB}M,share=off,hugetlb=on
+t "hugetlb memfd: the guest has pages of 2 MiB" at_least 10 in_guest
+t "hugetlb memfd: the kernel can reach nothing" absent
+t "hugetlb memfd: the VMM is killed" stop
+echo 0 >/proc/sys/vm/nr_hugepages
 
 t "control: boots without --huge" machine --strict
 t "control: the guest has small pages only" guest_has_none

@@ -46,5 +46,10 @@ t "qemu: virtio-blk has what was written" reads_disk
 t "qemu: the balloon gives memory back" balloon_gives_back 128 192
 t "qemu: the kernel can still reach nothing of the guest" absent
 t "qemu: the VMM is killed" stop
+# shellcheck disable=SC2086
+t "qemu: microvm: boots to a prompt" boots quiet offmap run --verbose -- $QEMU \
+	-M microvm,rtc=on -smp 1 -m 192 -no-reboot
+t "qemu: microvm: the kernel can reach nothing of the guest" absent
+t "qemu: microvm: the VMM is killed" stop
 t "qemu: no page stays out of the direct map" holes_are "$START"
 plan

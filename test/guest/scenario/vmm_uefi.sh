@@ -25,7 +25,7 @@ t "vmm_uefi: flash for the variables of OVMF" cp $ROOT$FIRMWARE/OVMF_VARS_4M.fd 
 START=$(holes)
 # shellcheck disable=SC2086
 t "q35, OVMF: boots to a prompt" boots quiet offmap run --verbose -- $QEMU -m 128 -no-reboot \
-	-M q35,smm=off -smp 1 $FLASH
+	-M q35 -smp 1 $FLASH
 t "q35, OVMF: the firmware has written its variables" wrote_variables
 t "q35, OVMF: the kernel can reach nothing" absent
 t "q35, OVMF: there are holes in the direct map" test "$(holes)" -gt "$START"
