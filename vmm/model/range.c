@@ -239,5 +239,6 @@ int model_reconcile(struct model *model, const struct vm *vm,
 			model_range_gone(model, b.addr, b.size, false);
 		}
 	}
-	vmas_close(&vmas);	return 0;
+	vmas_close(&vmas);
+	return 0;
 }
