@@ -11,7 +11,7 @@ trap 'status=$?; rm -rf "$tmp"; tap_exit $status' EXIT
 # boots NAME [options] -- command: leaves $status, $out and $says
 boots() {
 	status=0
-	out=$("$TOP/lab/boot" -n "bochs_$1" "${@:2}" 2>"$tmp/says") || status=$?
+	out=$("$TOP/lab/boot" -n "bochs_$1" -m 256M "${@:2}" 2>"$tmp/says") || status=$?
 	says=$(cat "$tmp/says")
 }
 
