@@ -162,6 +162,22 @@ apt_update() {
 	return 1
 }
 
+# apt_of_release NAME: a configuration for packages of this machine's own Debian that are to
+# be unpacked.  Exit status 4 where there is no Debian.
+apt_of_release() {
+	local codename
+	codename=$(debian_codename)
+	if [ -z "$codename" ]; then
+		echo "offmap: error: $1: this is not Debian" >&2
+		exit 4
+	fi
+	apt_mirror "$codename"
+	note "$1: unpacking that of Debian $codename; log: $APT_LOG"
+	apt_setup "$1" <<<"$MIRROR_URI $codename $MIRROR_KEY"
+	apt_update "$1" "$1" ||
+		die "$1: $MIRROR_URI does not have $codename: $(apt_why "$1"); log: $APT_LOG"
+}
+
 # apt_unpack NAME PACKAGES SUITE [BACKPORTS]: into out/NAME, once; apt prefers BACKPORTS, if
 # there are any.  Without the root's maintainer scripts, and so without privileges.
 apt_unpack() {

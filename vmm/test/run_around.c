@@ -78,21 +78,28 @@ void case_fork_allowlist(void)
 	wait_for(pid, 0);
 }
 
-/* The filter that the child has refuses exit(2), so that the task's parent cannot end so. */
-void case_fork_no_exit(void)
+/* From now on this process, and its children, may not make one call. */
+static void refuse_call(uint32_t call)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = { .len = LENGTH(code), .filter = code };
-	uint8_t *ram;
-	pid_t pid;
 
 	must(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	must(!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+}
+
+/* The filter that the child has refuses exit(2), so that the task's parent cannot end so. */
+void case_fork_no_exit(void)
+{
+	uint8_t *ram;
+	pid_t pid;
+
+	refuse_call(SYS_exit);
 	pid = fork();
 	if (!pid) {
 		vm = new_vm();
@@ -107,18 +114,10 @@ void case_fork_no_exit(void)
 /* A child whose filter refuses one call has no VM. */
 static void fork_without(uint32_t call)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { .len = LENGTH(code), .filter = code };
 	pid_t pid = fork();
 
 	if (!pid) {
-		must(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-		must(!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+		refuse_call(call);
 		must(syscall(SYS_ioctl, kvm, KVM_CREATE_VM, 0) == -1 && errno == EPERM);
 		_exit(0);
 	}
